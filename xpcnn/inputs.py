@@ -15,7 +15,7 @@ import numpy
 from xpcnn.data.dataset import Dataset
 from xpcnn.data.images import check_finite
 from xpcnn.data.labels import check_unmasked
-from xpcnn.data.preflight_checks import off_scale
+from xpcnn.data.preflight_checks import off_scale, rounded_away
 from xpcnn.data.sample_pairs import advice_on
 from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, some_of
 from xpcnn.data.validation_split import split
@@ -131,6 +131,8 @@ def train_and_validation(
         DataError, LabelError, ShapeError, DTypeError, BackendError: the data does not fit.
     """
     train = as_dataset(data, network, classes)
+    for finding in rounded_away(train):
+        warn_user(str(finding), DataWarning)
     if isinstance(validation, Real) and not isinstance(validation, bool):
         parts = split(train, float(validation), seed)
         if validation > 0 and parts[1] is None:

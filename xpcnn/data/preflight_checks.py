@@ -17,6 +17,7 @@ from xpcnn.data.stored import Images, chunks, goes_by_names, in_order, some_of
 from xpcnn.errors import counted
 
 _JUMP = 10.0  # how many times wider, or narrower, than normalised for
+_COARSE = 0.05  # steps of float32, as part of the deviation
 _IMBALANCE = 20.0  # images of the largest class for one of the smallest; without a label for one
 _LOOKED_AT = 100  # pictures of a stream, each of which has to be decoded
 _SAMPLE = 1000  # images that the spread is taken from
@@ -160,6 +161,24 @@ def _constant(name: str, part: Dataset) -> Iterator[Finding]:
         message = f"{same.size} of {len(rows)} {name} images are blank, the same all over: images "
         advice = "leave them out, or fix their source"
         yield Finding("constant", int(same.size), message + _listing(list(same)), advice)
+
+
+def rounded_away(part: Dataset) -> list[Finding]:
+    """Return a finding for the first channel or feature whose differences float32 cannot hold.
+
+    A time in seconds since 1970, near 1.7e9, is a multiple of 128 in float32: differences within a
+    minute are lost. NumPy's float64 has them, and samples are rounded before they are normalised.
+    """
+    if part.images.dtype != np.float32:
+        return []
+    for channel, (mean, std) in enumerate(zip(part.mean, part.std, strict=True)):
+        step = float(np.spacing(np.float32(abs(mean))))
+        if step > _COARSE * std:
+            message = f"values of channel {channel} lie near {mean:.3g}, where float32 has steps of"
+            message += f" {step:g}, and deviate by {std:.3g}: their differences are rounded away"
+            advice = "take the mean of the training samples from all, in float64, before"
+            return [Finding("rounded away", step / std, message, advice)]
+    return []
 
 
 def off_scale(name: str, images: Images, mean: Statistics, std: Statistics) -> Iterator[Finding]:
