@@ -50,6 +50,29 @@ from tests.cli.conftest import Cli
         (["predict", "run"], "Give either picture files or --rows, such as --rows 0:10."),
         (["predict", "run", "a.png", "--rows", "1"], "Give either picture files or --rows"),
         (["predict", "run", "a.png", "--invert", "maybe"], "'maybe' is not one of"),
+        (
+            ["predict", "run", "a.png", "--dataset", "b"],
+            "--dataset needs --rows, such as",
+        ),
+        (["predict", "run", "a.png", "--skip-damaged"], "--skip-damaged needs --rows"),
+        (["predict", "run", "--rows", "1", "--invert", "yes"], "--invert is for picture files."),
+        (["predict", "run", "--rows", "1", "--crop", "no"], "--crop is for picture files."),
+        (
+            ["predict", "run", "--submission", "a", "--dataset", "b", "--label-column", "1"],
+            "--label-column does nothing with --submission.",
+        ),
+        (["explain", "run", "a.png", "--part", "all"], "--part needs --row, such as --row 3."),
+        (["explain", "run", "--row", "1", "--invert", "no"], "--invert is for a picture file."),
+        (
+            ["report", "run", "--figure-format", "png"],
+            "--figure-format needs --figures",
+        ),
+        (["demo", "run", "--data-dir", "a"], "--data-dir is for the example model, without RUN or"),
+        (["bench", "--layers", "--quick"], "--quick does nothing with --layers."),
+        (
+            ["bench", "--communication", "--model", "a"],
+            "--model does nothing with",
+        ),
         (["summary", "small", "--input-shape", "1;2"], "'1;2' is not a list of sizes"),
         (
             ["train", "--dataset", "a.csv", "--image-size", "16x16"],
@@ -65,6 +88,13 @@ def test_wrong_usage(cli: Cli, arguments: list[str], message: str) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
     assert ran.err.startswith("Usage: xpcnn ")
+
+
+def test_a_variable_may_name_what_a_command_does_not_need(
+    cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XPCNN_INVERT", "yes")
+    assert cli("predict", trained, "--rows", "1").code == 0
 
 
 @pytest.mark.parametrize("given", [("--out=~/runs/a",), ("--out", "~/runs/a")])

@@ -77,6 +77,21 @@ def params(*options: Decorator) -> list[Option]:
     return found
 
 
+def reject_given(*targets: str, why: str) -> None:
+    """Reject flags that would do nothing in the command that runs; variables may name them.
+
+    targets: names of their values in Python. why: how the error goes on after the flag.
+
+    Raises:
+        click.UsageError: one is given on the command line.
+    """
+    context = click.get_current_context()
+    for given in context.command.params:
+        source = context.get_parameter_source(str(given.name))
+        if given.name in targets and source is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{given.opts[-1]} {why}")
+
+
 engine_option = option(
     "--engine",
     metavar="[mpi|torch|none]",

@@ -15,6 +15,7 @@ from xpcnn.cli.options import (
     json_option,
     option,
     quiet_option,
+    reject_given,
 )
 from xpcnn.text_table import Table
 
@@ -82,7 +83,11 @@ def command(
         ctx.fail("--growth takes no --quick, --model or --compile. Try: --growth alone")
     if large and (quick or growth):
         ctx.fail("--large takes no --quick or --growth. Try: --large alone, or with --model")
+    if by_layer:
+        reject_given("quick", "large", "compiled", "growth", why="does nothing with --layers.")
     if communication:
+        others = "quick", "large", "compiled", "growth", "by_layer", "model"
+        reject_given(*others, why="does nothing with --communication.")
         _sums(engine, as_json)
         return
 

@@ -7,6 +7,7 @@ from xpcnn.cli.options import (
     json_option,
     library_options,
     option,
+    reject_given,
 )
 
 
@@ -43,6 +44,8 @@ def command(
     its files are found (--data-dir), otherwise on the digits that come with xpcnn. Needs pip
     install 'xpcnn[demo]'.
     """
+    if model is not None:
+        reject_given("data_dir", why="is for the example model, without RUN or FILE.")
     from xpcnn.cli.model_opening import open_backend, open_model
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.demo.recognizer import Recognizer

@@ -9,6 +9,7 @@ from xpcnn.cli.options import (
     json_option,
     library_options,
     option,
+    reject_given,
 )
 
 
@@ -63,6 +64,10 @@ def command(
     """
     if (image is None) == (row is None):
         raise click.UsageError("Give either a picture file or --row, such as --row 3.")
+    if image is None:
+        reject_given("invert", why="is for a picture file.")
+    else:
+        reject_given("dataset", "data_dir", "part", why="needs --row, such as --row 3.")
     from pathlib import Path
 
     from xpcnn.cli.explained_sample import sample_of_data, sample_of_file

@@ -13,6 +13,7 @@ from xpcnn.cli.options import (
     library_options,
     option,
     part_option,
+    reject_given,
     skip_damaged_option,
     stream_option,
     views_option,
@@ -107,8 +108,13 @@ def command(
         )
     if submission and not dataset:
         raise click.UsageError("--submission needs --dataset, such as --dataset test.csv.")
-    if part and not rows:
-        raise click.UsageError("--part needs --rows, such as --rows 0:10.")
+    of_data = "label_column", "skip_damaged", "stream", "data_dir", "part"
+    if images:
+        reject_given("dataset", *of_data, why="needs --rows, such as --rows 0:10.")
+    else:
+        reject_given("invert", "crop", why="is for picture files.")
+    if submission:
+        reject_given(*of_data, "probabilities", why="does nothing with --submission.")
     if submission and csv_path:
         raise click.UsageError("--submission and --csv exclude each other.")
     if as_json and csv_path == "-":

@@ -9,6 +9,7 @@ from xpcnn.cli.options import (
     json_option,
     library_options,
     option,
+    reject_given,
 )
 
 
@@ -70,6 +71,8 @@ def command(
     If the test data cannot be read, the report says so, and shows all that does not need them.
     Needs pip install 'xpcnn[report]'.
     """
+    if figures is None:
+        reject_given("figure_format", why="needs --figures, the folder to write them to.")
     from pathlib import Path
 
     from xpcnn.cli.data_parts import DataFlags
