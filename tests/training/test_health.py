@@ -163,6 +163,9 @@ def test_what_begins_after_the_end_of_the_run() -> None:
         assert found.startswith(f"{start} {changes} 80. {advice}")
         (found,) = late(schedule=schedule, warmup=8)
         assert found.startswith(f"{start} {changes} 72 after its warm-up. {advice}")
+    assert late(20, swa=4, max_steps=80) == []
+    (found,) = late(20, swa=5)  # of 10 epochs, but for max_steps
+    assert found.startswith("health: too late an average in the options: the run has 4 epochs, so")
     (found,) = late(20, freeze=["a"], unfreeze_after=4)
     assert found == (
         "health: too late an end of freezing in the options: the run has 4 epochs, so that nothing "

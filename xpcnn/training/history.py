@@ -47,7 +47,8 @@ class Epoch:
 
     epoch: number of the epoch, from 1.
     loss, accuracy: means over the samples of the epoch, each batch before its own update; accuracy
-        is None in regression.
+        is None in regression. A loss with class weights or an ignored class, which divides by the
+        weights of a batch, counts each batch by its number of samples.
     val_loss, val_accuracy: means over the validation part at the end of the epoch; None without
         validation.
     lr: learning rate of the last update.

@@ -28,10 +28,13 @@ def after_the_end(options: TrainingOptions, total: int, per_epoch: int) -> list[
         figure = f"{name} changes the rate after {late[0]:,} updates, and the run has {left:,}"
         advice = "fractions of the run, such as 0.5, in place of updates"
         found.append(Finding("too long a length", "the schedule", f"{figure}{after}", advice))
-    unfreeze = options.unfreeze_after
+    unfreeze, swa = options.unfreeze_after, options.swa
+    has = f"the run has {counted(-(-total // per_epoch), 'epoch')}, so that nothing is"
+    if swa is not None and swa * per_epoch > total:  # after max_steps
+        figure, advice = f"{has} averaged from epoch {swa} on", "a smaller swa, or leave it out"
+        found.append(Finding("too late an average", "the options", figure, advice))
     if unfreeze is not None and unfreeze * per_epoch >= total:
-        figure = f"the run has {counted(-(-total // per_epoch), 'epoch')}, so that nothing is "
-        figure += f"unfrozen after epoch {unfreeze}"
+        figure = f"{has} unfrozen after epoch {unfreeze}"
         advice = "a smaller unfreeze_after, or leave it out"
         found.append(Finding("too late an end of freezing", "the options", figure, advice))
     return found
