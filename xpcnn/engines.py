@@ -34,7 +34,7 @@ def group(engine: str | None = None) -> Group:
             where the launcher started several, or a launcher started several and none is named, so
             that each would train alone.
     """
-    named = engine or os.environ.get("XPCNN_ENGINE")
+    named = engine or os.environ.get("XPCNN_ENGINE") or ""
     if not named and launched() > 1:
         message = f"a launcher started {launched()} processes, and each would train alone"
         advice = (

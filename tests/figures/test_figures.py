@@ -219,7 +219,7 @@ def test_a_data_set_draws_its_first_images(task: Any, labels: Any, titles: list[
     data = xpcnn.data.Dataset.from_arrays(images, labels, ["a", "b"], task=task)
     axes = data.plot(2).axes
     assert [a.get_title() for a in axes] == titles
-    drawn = axes[1].images[0].get_array()
+    drawn = numpy.asarray(axes[1].images[0].get_array())
     assert drawn.shape == (4, 4, 3)
     assert (drawn.min(), drawn.max()) == (round(255 * 16 / 31), 255)
     assert len(data.plot().axes) == 3

@@ -147,7 +147,7 @@ def late(per_epoch: int = 80, **options: Any) -> list[str]:
 
 def test_what_begins_after_the_end_of_the_run() -> None:
     assert late(warmup=79) == late(warmup=0.9) == late(schedule=Step(79)) == late() == []
-    assert late(schedule=MultiStep([0.5, 79])) == late(schedule=OneCycle(79)) == []
+    assert late(schedule=MultiStep((0.5, 79))) == late(schedule=OneCycle(79)) == []
     assert late(20, freeze=["a"], unfreeze_after=3) == []
     (found,) = late(warmup=1000)
     assert found == (
@@ -155,7 +155,7 @@ def test_what_begins_after_the_end_of_the_run() -> None:
         "Try: warmup=0.1, a tenth of the run"
     )
     assert late(schedule=Warmup(1000)) == [found]
-    for schedule in (Step(90), MultiStep([10, 90]), OneCycle(90)):
+    for schedule in (Step(90), MultiStep((10, 90)), OneCycle(90)):
         name = type(schedule).__name__
         changes = f"{name} changes the rate after 90 updates, and the run has"
         start, advice = "health: too long a length in the schedule:", "Try: fractions of the run"

@@ -8,7 +8,7 @@ import pytest
 from tests.training.test_divergence import Burst
 from tests.training.test_step import digits
 from xpcnn import Model
-from xpcnn.errors import ConfigError, XpcnnError
+from xpcnn.errors import ConfigError, HealthWarning, XpcnnError
 from xpcnn.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, ReLU
 from xpcnn.optimizers import LAMB, SGD, Adam, NAdam, RAdam
 from xpcnn.training import Checkpoints, TrainingOptions
@@ -32,7 +32,8 @@ def fresh(*more: Layer, dtype: str = "float32") -> Model:
 
 def test_the_body_waits_and_then_learns_with_a_tenth_of_the_rate() -> None:
     first, both = fresh(), fresh()
-    first.fit(digits(30), OPTIONS, epochs=1)
+    with pytest.warns(HealthWarning, match="nothing is unfrozen after epoch 1"):
+        first.fit(digits(30), OPTIONS, epochs=1)
     history = both.fit(digits(30), OPTIONS)
     before, between, after = (m.get_weights() for m in (fresh(), first, both))
     for name in BODY:

@@ -107,7 +107,7 @@ def op(
         kernel = kernel_for(x, name)
         if kernel is None and without_map(x) is not x:  # a memory map has a type of its own
             named = {argument: without_map(value) for argument, value in kwargs.items()}
-            return cast(R, run(*map(without_map, args), **named))
+            return run(*map(without_map, args), **named)
         is_wide = not half and is_half(getattr(x, "dtype", None))
         if is_wide and not getattr(kernel, "takes_half", False):
             return cast(R, _in_float32(run, x, args, kwargs))
