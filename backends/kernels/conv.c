@@ -30,15 +30,11 @@ enum {
 
 /* Pixels (row + up i, column + over j) of the output see taps `first` to `end` of the table. None of
    these is on padding for columns j from `inner` to `outer`, which are a segment. */
-typedef struct {
-    long row, column, rows, columns, first, end, inner, outer;
-} Phase;
+typedef struct { long row, column, rows, columns, first, end, inner, outer; } Phase;
 
 /* Which weight of a channel, and what pixel (0, 0) of the output sees through it: row and column of its
    plane, and pixels from the first of all planes. */
-typedef struct {
-    long weight, row, column, at;
-} Tap;
+typedef struct { long weight, row, column, at; } Tap;
 
 typedef struct {
     long n, c, f, groups; /* c, f: of a group */
@@ -181,7 +177,7 @@ static long gradients(const Arguments *a, long piece)
     long together = SUMS_BYTES / (all * (long)sizeof(Lanes)) / SUMS * SUMS;
     together = least(together < SUMS ? SUMS : together, o->f);
     /* where each pixel sees all taps: 0.7 to 0.95 of the time */
-    long by_product = together >= MANY_FILTERS && (o->taps == 1 || (o->planes && !o->in_bands));
+    long by_product = together >= MANY_FILTERS && o->planes && !o->in_bands;
     long size = together * all * (long)sizeof(Lanes);
     long bytes = size + 2 * all * (long)sizeof(long) + together * (long)sizeof(double);
     Lanes *sums = allocate(bytes);

@@ -4,8 +4,6 @@
 #include "product.h"
 #include "threads.h"
 
-#include <stdlib.h>
-
 /* Two threads that share the columns take 0.66 to 0.95 of the time of two that share the rows, where
    there are 16,384 or more, but 1.05 to 1.25 where there are 1,568 to 4,096. */
 enum {

@@ -29,10 +29,7 @@ INLINE Lanes polynomial(Lanes x, const float *c, long count)
 }
 
 /* x limited to [low, high] */
-INLINE Lanes within(float low, Lanes x, float high)
-{
-    return at_most(broadcast(high), at_least(broadcast(low), x));
-}
+INLINE Lanes within(float low, Lanes x, float high) { return at_most(broadcast(high), at_least(broadcast(low), x)); }
 
 /* x 2^n for whole numbers n from -160 to 128, as one instruction or in two factors: 2^n itself may be
    too small for float32. */

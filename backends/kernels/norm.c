@@ -11,7 +11,6 @@
 #include "threads.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { SOME = 2048, SUMS = 4 }; /* numbers that are added up in so many vectors */
 

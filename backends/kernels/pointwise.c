@@ -9,7 +9,6 @@
 #include "threads.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { AHEAD = 1024 }; /* numbers that a core may fetch beyond those that it writes */
 
@@ -49,13 +48,7 @@ INLINE Lanes soft(Lanes x, Lanes a, Lanes b)
     return chosen(a * x > b, x, y);
 }
 
-/* x Phi(x), and its slope Phi(x) + x phi(x) */
-INLINE Lanes gelu(Lanes x)
-{
-    Lanes e;
-    return x * normal_distribution(x, &e);
-}
-
+/* The slope of x Phi(x): Phi(x) + x phi(x) */
 INLINE Lanes gelu_slope(Lanes x)
 {
     Lanes e, below = normal_distribution(x, &e);
@@ -88,7 +81,7 @@ INLINE Lanes gelu_tanh_slope(Lanes x)
          dy * chosen(x <= -3, ZERO, chosen(x >= 3, ONE, x * (1 / 3.0f) + 0.5f)))                   \
     LINE(hard_tanh, chosen(x <= a, a, chosen(x >= b, b, x)),                                       \
          dy * chosen((y <= a) | (y >= b), ZERO, ONE))                                              \
-    LINE(gelu, gelu(x), dy * gelu_slope(x))                                                        \
+    LINE(gelu, x * normal_distribution(x, &(Lanes){0}), dy * gelu_slope(x))                        \
     LINE(gelu_tanh, x * logistic(gelu_u(x)), dy * gelu_tanh_slope(x))
 
 /* From x, or from the x or y that was kept and dy, or from the two terms of a sum. */

@@ -12,13 +12,11 @@
 #include "lanes.h"
 #include "threads.h"
 
-typedef struct {
-    long element, at; /* row or column of a window; of x */
-} Term;
+/* A row or column of a window, and of x. */
+typedef struct { long element, at; } Term;
 
-typedef struct {
-    long count, first, end, size; /* outputs; terms of the first of them; elements that a mean counts */
-} Run;
+/* How many outputs; the terms of the first of them; elements that a mean counts. */
+typedef struct { long count, first, end, size; } Run;
 
 struct Arguments {
     const float *x;  /* (channels, h, w, n), or dy */

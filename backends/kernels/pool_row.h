@@ -4,8 +4,6 @@
 
 #include "lanes.h"
 
-#include <string.h>
-
 /* Pool one row of windows of ph * pw. x: ph rows of `across` numbers, pixels of n; y, and which of a window
    is the largest, 255 where its ReLU is 0, unless it is null: a row of `out` pixels. */
 INLINE void pool_row(const float *x, long across, long n, long ph, long pw, long out, float *y, uint8_t *winner)

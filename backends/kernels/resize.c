@@ -42,16 +42,11 @@ static long rows(const Arguments *a, long piece)
         return bytes;
     range(a->channels * down->out, piece, a->pieces, 1, &from, &to);
     for (long r = from; r < to; r++) {
-        long p = r % down->out, first = down->first[p], is_one = down->first[p + 1] == first + 1;
-        const long *at = down->at + first;
-        const double *weight = down->weight + first;
+        long p = r % down->out, first = down->first[p];
         const float *x = a->x + r / down->out * down->size * row;
         float *y = a->y + r * out;
-        long is_next = r > from && p && is_one && first == down->first[p - 1] + 1;
-        if (is_next && at[0] == at[-1] && weight[0] == weight[-1])
-            memcpy(y, y - out, out * (long)sizeof(float));
-        else if (is_one) /* both weights are rounded as one */
-            write_sums(across, 0, across->out, *weight, x + *at * row, a->n, y);
+        if (down->first[p + 1] == first + 1) /* both weights are rounded as one */
+            write_sums(across, 0, across->out, down->weight[first], x + down->at[first] * row, a->n, y);
         else {
             write_sums(down, p, p + 1, 1, x, row, sum);
             write_sums(across, 0, across->out, 1, sum, a->n, y);

@@ -29,9 +29,7 @@ enum {
 };
 
 /* Of a column: the mean and M of some rows, or the sums of g and of g xhat. */
-typedef struct {
-    double one, other;
-} Sum;
+typedef struct { double one, other; } Sum;
 
 struct Arguments {
     const float *x, *dy, *gamma, *beta;
@@ -43,14 +41,10 @@ struct Arguments {
 
 /* Taken as one are `rows`, to be as wide as SUMS vectors where that can be. Such a row has so many
    `weights`: one for a few vectors, or `own` ones in each, so that it has `sums` vectors of their sums. */
-typedef struct {
-    long rows, weights, sums, own;
-} Fold;
+typedef struct { long rows, weights, sums, own; } Fold;
 
 /* Of each column: mean and scale, and, for dx, the mean of g and scale mean(g xhat). */
-typedef struct {
-    float mean[TILE], scale[TILE], shift[TILE], tilt[TILE];
-} Columns;
+typedef struct { float mean[TILE], scale[TILE], shift[TILE], tilt[TILE]; } Columns;
 
 /* Rows `from` to `to` of some columns, `first` being the number of row 0 among those with weights; x, dy,
    y: of the first column. */
@@ -64,9 +58,7 @@ typedef struct {
 } Tile;
 
 /* Rows `from` to `to` of a tile, and `count` columns from column `at` on, at most SUMS vectors of them. */
-typedef struct {
-    long from, to, at, count;
-} Part;
+typedef struct { long from, to, at, count; } Part;
 
 /* Vector v of a row, which begins at x. */
 INLINE Lanes lanes_of(const float *x, long v, Part p)

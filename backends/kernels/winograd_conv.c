@@ -12,7 +12,7 @@
 #include "winograd_product.h"
 
 enum {
-    FILTERS = M_ROWS,        /* whose products are transformed at once */
+    FILTERS = M_ROWS,       /* whose products are transformed at once */
     CHANNELS = 16,          /* of a sum in registers; those are added up in M */
     V_BYTES = 640 << 10,    /* of V in a block, at most, */
     VECTORS = 64 / LANES,   /* which is of so many vectors at most */
@@ -29,10 +29,8 @@ struct Arguments {
     long pieces, threads;
 };
 
-static long u_size(long c) /* of FILTERS filters */
-{
-    return PRODUCTS * (c * FILTERS + APART);
-}
+/* Numbers of U of FILTERS filters. */
+static long u_size(long c) { return PRODUCTS * (c * FILTERS + APART); }
 
 /* U of FILTERS filters after another, to y: (36, c, FILTERS), zero for filters that there are not. With
    `turned`, w is (c, f, 3, 3), its taps in reverse order. */
@@ -63,8 +61,7 @@ static long transform_filters(const Arguments *a, long piece)
 }
 
 /* The 36 products of FILTERS filters and `some` vectors of V. */
-static void products(const float *u, const float *v, long vs, long c, float *m, long ms, long across,
-                     long some)
+static void products(const float *u, const float *v, long vs, long c, float *m, long ms, long across, long some)
 {
     for (long k = 0; k < PRODUCTS; k++, u += c * FILTERS + APART, v += vs, m += ms)
         for (long first = 0; first < c; first += CHANNELS) {

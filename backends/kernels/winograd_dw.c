@@ -11,7 +11,7 @@
 #include "winograd_product.h"
 
 enum {
-    CHANNELS = M_ROWS,        /* of a product */
+    CHANNELS = M_ROWS,       /* of a product */
     PARTIAL = 4,             /* blocks after which the sums are transformed, and begin anew */
     BLOCK_BYTES = 640 << 10, /* of V and D, at most, */
     VECTORS = 32 / LANES,    /* of so many vectors at most */
@@ -155,7 +155,4 @@ static long filter_blocks(const Arguments *a, long piece)
 
 /* parts (pieces, f * c * 9 + f): dw (f, c, 3, 3) and then db (f,), for x (c, h, w, n) and dy
    (f, oh, ow, n), from each piece of the tiles. */
-EXPORT long xpcnn_winograd_dw(const Arguments *a)
-{
-    return run_pieces(filter_blocks, a, a->pieces, a->threads);
-}
+EXPORT long xpcnn_winograd_dw(const Arguments *a) { return run_pieces(filter_blocks, a, a->pieces, a->threads); }

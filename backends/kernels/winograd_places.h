@@ -64,8 +64,7 @@ INLINE void fetch(const float *x, const Places *p, long pixels)
 }
 
 /* Copy the first `pixels` of lanes that lie apart, 0 where there is none, and find their places in the copy. */
-static __attribute__((noinline)) void gather(const float *x, const Places *p, long pixels, float *to,
-                                             Places *copied)
+static __attribute__((noinline)) void gather(const float *x, const Places *p, long pixels, float *to, Places *copied)
 {
     copied->parts = 1;
     for (long k = 0; k < pixels; k++) {

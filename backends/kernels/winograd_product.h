@@ -11,9 +11,9 @@
 
 enum {
     M_ROWS = 8, /* rows of m */
-    STEPS = 4, /* products of a sum */
+    STEPS = 4,  /* products of a sum */
 #ifdef __AVX512F__
-    ROWS = 8   /* of a tile in registers, of two vectors */
+    ROWS = 8    /* of a tile in registers, of two vectors */
 #else
     ROWS = 4
 #endif

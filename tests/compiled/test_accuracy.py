@@ -55,6 +55,8 @@ CASES: list[Case] = [
     ("conv2d", [normal(4, 4, 5, 5), normal(256, 4, 3, 3)], {"padding": 1}, [0, 1600, 0]),
     ("conv2d", [normal(64, 3, 19, 18), normal(16, 3, 3, 3), normal(16)], {}, [0, 0, 17408, 17408]),
     ("conv2d", [normal(5, 3, 66, 66), normal(16, 3, 3, 3), normal(16)], {}, [0, 0, 20480, 20480]),
+    ("conv2d", [normal(64, 16, 19, 17), normal(8, 16, 1, 1), normal(8)], {}, [0, 0, 20672, 20672]),
+    ("conv2d", [normal(4, 16, 5, 5), normal(2304, 16, 1, 1)], {}, [0, 2304, 0]),
     ("dense", [normal(16, 4096), normal(4096, 32), normal(32)], {}, [4096, 0, 0, 0]),
     ("dense", [normal(4096, 16), normal(16, 64), normal(64)], {}, [0, 0, 4096, 4096]),
     ("avg_pool2d", [normal(16, 32, 32, 32)], {"size": 32}, [1024, 0]),

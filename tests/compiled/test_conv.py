@@ -85,14 +85,30 @@ def test_convolutions(drawn: Any) -> None:
 
 
 @pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 0), (1, 1), (2, 1)])
-@pytest.mark.parametrize(("n", "c", "f"), [(5, 40, 33), (32, 100, 40), (33, 97, 130)])
+@pytest.mark.parametrize(
+    ("n", "c", "f"),
+    [(1, 16, 8), (3, 17, 9), (5, 40, 33), (32, 100, 40), (33, 97, 130), (2, 362, 363)],
+)
 def test_filters_of_one_pixel(n: int, c: int, f: int, stride: int, padding: int) -> None:
-    """Many filters, for which blocks of x are copied; rows longer and shorter than a block."""
+    """Blocks of x or dy are copied; rows are longer and shorter than a block."""
     rng = numpy.random.default_rng(f)
     arrays: list[Host | None] = [whole(rng, n, c, 5, 4), whole(rng, f, c, 1, 1), whole(rng, f)]
     for pieces in (1, 1), (2, 2):
         with cut(*pieces):
             agree("conv2d", arrays, stride=stride, padding=padding)
+
+
+@pytest.mark.parametrize("c", [15, 16, 131, 5000])
+def test_gradients_of_filters_of_one_pixel_one_by_one(c: int) -> None:
+    """dx has the same bits if dw is not wanted, though another function computes it."""
+    rng = numpy.random.default_rng(c)
+    x, w = (rng.standard_normal(shape, "f4") for shape in ((7, c, 6, 5), (21, c, 1, 1)))
+    y, pullback = compiled.KERNELS["conv2d"](x, w, x[:1, 0, 0, 0].repeat(21))
+    dy = rng.standard_normal(y.shape, "f4")
+    together = pullback(dy)
+    for k in range(3):
+        one = pullback(dy, tuple(i == k for i in range(3)))
+        assert one[k].tobytes() == together[k].tobytes()
 
 
 @settings(max_examples=120, deadline=None, derandomize=True)

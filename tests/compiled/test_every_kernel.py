@@ -46,6 +46,7 @@ def all_kernels() -> None:
                 back("conv2d", tiles, filters, padding=padding)
                 back("conv_relu_pool", tiles, filters, padding=padding)
                 back("conv_relu_pool", tiles, filters, padding=padding, pool=2)
+            back("conv2d", tiles, filters[:, :, :1, :1])
             one = whole(rng, 2 * c, 1, 3, 3)
             back("conv2d", x, one, None, groups=c, padding=1)
             for size, stride in ((3, 1), (3, 2), (5, 1), (5, 2)):

@@ -19,7 +19,8 @@ What runs for `Conv2D(16, 3)` in a network, from the layer to the loops:
                                                           8 images, see `pays`; winograd_conv.c
                                                           for y and dx, winograd_dw.c for dw;
                                                           not with XPCNN_WINOGRAD=off
-                                          conv_1x1.py     filters of 1 x 1, stride 1
+                                          conv_1x1.py     filters of 1 x 1, stride 1; dense.c for
+                                                          y, conv_1x1.c for dx and dw together
                                           direct.py       all others: conv.c
                                       The backward pass is `gradients` in compiled/conv.py, which
                                       chooses anew for dx and dw

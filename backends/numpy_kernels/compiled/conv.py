@@ -154,39 +154,47 @@ def gradients(
     """Return dx (n, c, h, w), dw, db of the image (c, h, w, n) and dy (f, ho, wo, n)."""
     want_dx, want_dw, want_db = wants or (True, True, True)
     want_db = want_db and b is not None
+    groups = len(image) // w.shape[1]
     dx = dw = db = None
     if want_dw or want_db:  # both in one call: db has the same bits with and without dw
-        dw, db = filter_gradients(image, w, dy, patches, want_db=want_db)
-    if want_dx:
-        dx = logical(image_gradient(dy, w, patches, len(image) // w.shape[1]))
+        if want_dx and groups == 1 and conv_1x1.serves_together(w, patches):
+            dx = np.empty(image.shape, image.dtype)
+        dw, db = filter_gradients(image, w, dy, patches, want_db=want_db, dx=dx)
+    if want_dx and dx is None:
+        dx = image_gradient(dy, w, patches, groups)
+    dx = None if dx is None else logical(dx)
     return dx, dw if want_dw else None, db if want_db else None
 
 
 def filter_gradients(
-    image: Array, w: Array, dy: Array, patches: Patches, *, want_db: bool
+    image: Array, w: Array, dy: Array, patches: Patches, *, want_db: bool, dx: Array | None = None
 ) -> tuple[Array, Array]:
-    """Return dw in the shape of w, and db, or anything if it is not wanted."""
+    """Return dw in the shape of w, and db, or anything if it is not wanted.
+
+    dx: where the gradient of the image is written too, if `conv_1x1.serves_together`.
+    """
     (f, ho, wo, n), c_group = dy.shape, w.shape[1]
     groups = len(image) // c_group
-    if depthwise.serves(len(image), n, w, patches):
-        dw_db = depthwise.filter_gradients(image, dy, w, patches)
-        return dw_db[: w.size].reshape(w.shape), dw_db[w.size :]
-    is_1x1 = groups == 1 and conv_1x1.serves(patches) and w.size >= conv_1x1.MANY
+    is_1x1 = groups == 1 and conv_1x1.serves(patches) and w.size >= conv_1x1.WEIGHTS
     by_strips = groups == 1 and not is_1x1 and strips.serves(w, patches)
     by_tiles = groups == 1 and winograd.serves(w, patches, (ho, wo))
-    if not (is_1x1 or by_strips or by_tiles):
-        dw_db = direct.filter_gradients(image, dy, w, patches, want_db=want_db)
-        return dw_db[: w.size].reshape(w.shape), dw_db[w.size :]
-    pieces, threads = sharing(ho, w.size * ho * wo * n)
-    pieces = conv_1x1.parts_of(f, dy[0].size, pieces) if is_1x1 else pieces
-    parts = np.empty((1 if by_strips else pieces, w.size + f), w.dtype)
-    if is_1x1:
-        conv_1x1.filter_gradients(image, dy, parts, want_db=want_db)
-    elif by_strips:
-        strips.filter_gradients(image, dy, w, patches, parts, want_db=want_db)
+    if depthwise.serves(len(image), n, w, patches):
+        dw_db = depthwise.filter_gradients(image, dy, w, patches)
+    elif groups == 1 and conv_1x1.serves_together(w, patches):
+        dw_db = conv_1x1.gradients(image, w, dy, dx)
+    elif is_1x1 or by_strips or by_tiles:
+        pieces, threads = sharing(ho, w.size * ho * wo * n)
+        pieces = conv_1x1.parts_of(f, dy[0].size, pieces) if is_1x1 else pieces
+        parts = np.empty((1 if by_strips else pieces, w.size + f), w.dtype)
+        if is_1x1:
+            conv_1x1.filter_gradients(image, dy, parts, want_db=want_db)
+        elif by_strips:
+            strips.filter_gradients(image, dy, w, patches, parts, want_db=want_db)
+        else:
+            winograd.filter_gradients(image, dy, patches, parts, threads)
+        dw_db = summed(parts, 0)  # in the order of the rows: the same bits in every run
     else:
-        winograd.filter_gradients(image, dy, patches, parts, threads)
-    dw_db = summed(parts, 0)  # in the order of the rows: the same bits in every run
+        dw_db = direct.filter_gradients(image, dy, w, patches, want_db=want_db)
     return dw_db[: w.size].reshape(w.shape), dw_db[w.size :]
 
 
