@@ -17,7 +17,8 @@ struct Arguments {
 static long blocks(const Arguments *a, long piece)
 {
     long c = a->c, f = a->f, n = a->pixels, all = f * c, most = f > c ? f : c, from, to;
-    long numbers = f * COLUMNS + up(all, LANES), bytes = numbers * (long)sizeof(float) + (f + 3 * most) * (long)sizeof(long);
+    long numbers = f * COLUMNS + up(all, LANES);
+    long bytes = numbers * (long)sizeof(float) + (f + 3 * most) * (long)sizeof(long);
     float *dy = allocate(bytes), *sums = dy + f * COLUMNS, *dw = a->parts + piece * (all + f);
     double *db = (double *)(dy + numbers);
     long *tap = (long *)(db + f), *at = tap + most, *rows = at + most;
