@@ -1,9 +1,9 @@
 """Convolution with 1 x 1 filters and stride 1: products of matrices, pixels being columns.
 
-y (f, pixels) = w (f, c) @ x (c, pixels) and dx = w^T dy are in C (dense.c); dw = dy x^T, a sum over
-all pixels, is by the BLAS. With neither few filters or channels nor many weights, one function in C
-(conv_1x1.c) computes dx and dw. Time of a step with it over that of one without it, where dw is
-conv.c's below 32,768 weights, 64 images, two cores with AVX-512 (Sapphire Rapids):
+y (f, pixels) = w (f, c) @ x (c, pixels), and dx = w^T dy, in C (dense.c). dw = dy x^T, a sum over
+all pixels, is conv.c's with few filters or channels, and the BLAS's with many weights. Between
+them one function in C (conv_1x1.c) computes dx and dw. Time of a step with it over that of one
+without it, 64 images, two cores with AVX-512 (Sapphire Rapids):
 
     filters, channels   one thread   two
     16, 16              1.01         0.92
