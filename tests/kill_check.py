@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.cli.process import environment
+from tests.waiting import PATIENCE
 
 MODEL = """
 input_shape = [1, 8, 8]
@@ -57,7 +58,7 @@ def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
 
 def finish(process: subprocess.Popen[bytes]) -> None:
     """Wait for the end of a process; an error of its is ours."""
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=PATIENCE)
     if process.returncode != 0:
         raise SystemExit(f"exit code {process.returncode}: {err.decode()}")
 

@@ -22,19 +22,25 @@ def environment(**variables: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT)} | variables
 
 
+def default_signals() -> None:
+    """Let signals reach this process, also those that nohup or a shell's & made pytest ignore."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(
     *arguments: str | Path,
     module: str = "xpcnn",
     limits: Callable[[], object] = lambda: None,
     **variables: str,
 ) -> subprocess.Popen[str]:
-    """Start `python -m xpcnn`, or another module, with Ctrl-C working as on a terminal.
+    """Start `python -m xpcnn`, or another module, with signals working as on a terminal.
 
     limits: called in the process before; variables: further ones of its environment.
     """
 
     def prepare() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        default_signals()
         limits()
 
     return subprocess.Popen(

@@ -12,7 +12,7 @@ import numpy
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.cli.process import environment, start
+from tests.cli.process import default_signals, environment, start
 from tests.waiting import PATIENCE, wait_for_lines
 from xpcnn import signals
 from xpcnn.cli.run_record import Journal
@@ -60,8 +60,7 @@ def test_a_signal_ends_training_with_a_saved_model(
 
 
 AT_IMPORT = """
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process ignores it
+import os, sys
 class Signal:
     def find_spec(name, *_):
         if name == {module!r}:
@@ -87,7 +86,12 @@ def ends_at_once(module: str, name: str, code: int, word: str) -> None:
     """Require that a signal at the import of a module ends the program with one word."""
     script = AT_IMPORT.format(module=module, number=int(signal.Signals[name]))
     ran = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment()
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        preexec_fn=default_signals,
+        timeout=PATIENCE,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (code, "", f"{word}\n")
 

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from tests.waiting import PATIENCE
 from xpcnn.cli import output
 
 
@@ -20,7 +21,7 @@ def test_long_work_is_announced_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(output, "say", say)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with output.announced("reading pictures"):
-        assert heard.wait(60)
+        assert heard.wait(PATIENCE)
     assert said == ["reading pictures ..."]
 
 
@@ -40,5 +41,5 @@ def test_work_that_ends_soon_is_not_announced(monkeypatch: pytest.MonkeyPatch) -
     with output.announced("reading pictures"):
         new = set(threading.enumerate()) - before
         (timer,) = (thread for thread in new if type(thread) is threading.Timer)
-    timer.join(60)
+    timer.join(PATIENCE)
     assert not timer.is_alive()

@@ -99,9 +99,9 @@ def python(code: str) -> None:
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
-FORKS = """
+FORKS = f"""
 def child():
-    signal.alarm(30)  # a call that hangs ends here
+    signal.alarm({PATIENCE:.0f})  # a call that hangs ends here
     same, tasks = work() == expected, '/proc/self/task'  # on Linux
     own_threads = not os.path.exists(tasks) or len(os.listdir(tasks)) == 3
     os._exit(0 if same and own_threads else 1)
@@ -130,7 +130,7 @@ threads = [threading.Thread(target=busy) for _ in range(2)]
 for thread in threads: thread.start()
 codes = [fork() for _ in range(20)]
 going = False
-for thread in threads: thread.join(30)
+for thread in threads: thread.join()
 assert codes == [0] * 20, codes
 """
     python(FORKS + code)

@@ -67,7 +67,7 @@ def read(path):
 
 originals = {{}}
 readers.READERS["csv"] = readers.Reader(csv, read, readers.READERS["csv"].damage)
-child.CPU_SECONDS = 0.2
+child.CPU_SECONDS = {seconds}
 sys.argv = ["child", "csv", "0", "0", "20"]
 child.main()
 """
@@ -75,17 +75,17 @@ child.main()
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits as Linux has them")
 @pytest.mark.parametrize(
-    ("fault", "code", "text"),
+    ("fault", "seconds", "code", "text"),
     [
-        ("while True: pass", -27, ""),
-        ("len(bytearray(1 << 30))", 0, "MemoryError at "),
-        ("import os; os.kill(os.getpid(), 11)", -11, ""),
+        ("while True: pass", 0.2, -27, ""),
+        ("len(bytearray(1 << 30))", 60, 0, "MemoryError at "),
+        ("import os; os.kill(os.getpid(), 11)", 60, -11, ""),
     ],
     ids=["time", "memory", "crash"],
 )
-def test_limits(fault: str, code: int, text: str) -> None:
+def test_limits(fault: str, seconds: float, code: int, text: str) -> None:
     ran = subprocess.run(
-        [sys.executable, "-c", PLANTED.format(fault=fault)],
+        [sys.executable, "-c", PLANTED.format(fault=fault, seconds=seconds)],
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},

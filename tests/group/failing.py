@@ -2,16 +2,18 @@
 
 HOW is what process RANK does at an update: raise, memory, exit, kill, term, twice (SIGTERM as Slurm
 sends it), int, freeze, drift (its weights get other values) or nothing. The file `failed` is made
-just before.
+just before. With freeze, two processes wait for each other first, until all is imported.
 """
 
 import os
 import signal
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import wait_until
 from xpcnn.cli import main
 from xpcnn.engines import opened_group
 from xpcnn.training import run
@@ -40,6 +42,13 @@ def fail(how: str) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+def meet(engine: str) -> None:
+    """Wait for the second of two processes, which imports may keep longer on a busy machine."""
+    import_module({"mpi": "mpi4py", "torch": "torch.distributed"}[engine])
+    Path(f"here-{os.getpid()}").touch()
+    wait_until(lambda: len(list(Path().glob("here-*"))) == 2)
+
+
 def failing(how: str, rank: int, update: int) -> Any:
     """Return a training step that fails once."""
     done = 0
@@ -62,4 +71,6 @@ if __name__ == "__main__":
     how, rank, update, *arguments = sys.argv[1:]
     setattr(run, "training_step", failing(how, int(rank), int(update)))  # noqa: B010
     sys.argv[1:] = arguments
+    if how == "freeze":
+        meet(arguments[-1])
     main()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 import pytest
 
-from tests.cli.process import environment
+from tests.cli.process import default_signals, environment
 from tests.waiting import PATIENCE
 from xpcnn.model_loading import load_model
 from xpcnn.types import flatten
@@ -57,6 +57,7 @@ def start(launcher: list[Any], *arguments: str, **variables: str) -> subprocess.
         stderr=subprocess.PIPE,
         text=True,
         env=environment(XPCNN_NUM_THREADS="1", **variables),
+        preexec_fn=default_signals,
     )
 
 

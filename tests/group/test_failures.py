@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -50,11 +49,8 @@ ENDS = pytest.mark.parametrize(
 pytestmark = pytest.mark.usefixtures("own_folder")
 
 
-def assert_ended_soon(begin: float) -> None:
-    """Require that all ended before torchrun kills what hangs, 30 seconds after the failure, or in
-    less than the start took, which takes long on a busy machine."""
-    failed = Path("failed").stat().st_mtime
-    assert time.time() - failed < max(25, failed - begin)
+KILLED = "forcefully exiting via"
+"""What torchrun says when it kills a process that hangs, 30 seconds after it sent SIGTERM."""
 
 
 @ENDS
@@ -71,9 +67,8 @@ def test_one_that_fails_ends_all(
     launcher: list[Any], engine: str, how: str, rank: int, message: str, code: int
 ) -> None:
     arguments = ("-m", "tests.group.failing", how, str(rank), "5", *LONG, "--engine", engine)
-    begin = time.time()
     found, _, err = launched(launcher, *arguments)
-    assert_ended_soon(begin)
+    assert KILLED not in err
     assert found == (code if launcher == PROCESSES else 1), err
     assert err.count(message.format(host=platform.node())) == 1, err
     assert len(re.findall(r"\berror: ", err)) == 1, err
@@ -110,10 +105,9 @@ def test_the_connection_to_a_launcher_is_found_by_its_address() -> None:
 def test_one_that_fails_on_another_machine_ends_all() -> None:
     """Two of torchrun, which do not hear of each other's processes."""
     arguments = ("-m", "tests.group.failing", "exit", "1", "5", *LONG, "--engine", "torch")
-    begin = time.time()
     processes = [start(launcher, *arguments) for launcher in two_machines()]
     codes, _, errs = zip(*(ended(process) for process in processes), strict=True)
-    assert_ended_soon(begin)
+    assert KILLED not in errs[0] + errs[1]
     assert codes == (1, 1), errs
     assert errs[1].count("error: process 1 on ") == 1
     assert errs[0].count("process 0 ends, since it cannot sum with others: ") == 1
@@ -147,12 +141,13 @@ def test_a_signal_to_the_launcher_saves(
 
 @LAUNCHERS
 def test_one_that_hangs_ends_all_after_the_patience(launcher: list[Any], engine: str) -> None:
-    """Patience for less would end a busy machine's start, where one process comes late."""
+    """The processes start together (see `failing`): one that comes late would be waited for."""
     arguments = ("-m", "tests.group.failing", "freeze", "1", "5", *LONG, "--engine", engine)
     code, _, err = launched(launcher, *arguments, XPCNN_TIMEOUT="10")
     assert Path("failed").exists()
     assert code != 0
     assert "error: process 0 waited 10 seconds for another process" in err
+    assert (KILLED in err) == (launcher == TORCHRUN)
 
 
 @needs_mpi

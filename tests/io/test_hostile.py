@@ -1,5 +1,6 @@
 """Impossible paths, endless numbers, networks that are small to write and large to run."""
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -117,4 +118,7 @@ def test_many_layers_take_time_in_proportion() -> None:
         return time.process_time() - start
 
     seconds(100)
-    assert min(seconds(8000) for _ in range(3)) < 24 * min(seconds(1000) for _ in range(3))
+    many, few, tried = math.inf, math.inf, 0
+    while tried < 3 or (many >= 24 * few and tried < 30):  # until no other process slows both
+        many, few, tried = min(many, seconds(8000)), min(few, seconds(1000)), tried + 1
+    assert many < 24 * few
