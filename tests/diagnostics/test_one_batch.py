@@ -149,7 +149,7 @@ def test_a_dry_run_in_words() -> None:
     run = DryRun(0.02, 1000, 2.5, math.log(10), 2.25, {"peak_rss": 64_000_000})
     assert str(run) == (
         "an update takes 0.02 s, all 1,000 of them 20 s; loss 2.500 (chance level: 2.303); "
-        "val loss 2.250; peak_rss 64 MB"
+        "val loss 2.250; memory: peak 64 MB"
     )
     assert str(DryRun(0.02, 1000, 2.5, None, None, {})).endswith("20 s; loss 2.500")
     assert "all 15 of them 0.30 s;" in str(DryRun(0.02, 15, 2.5, None, None, {}))

@@ -46,12 +46,16 @@ class DryRun(ShownAsText):
     def __str__(self) -> str:
         chance = "" if self.expected is None else f" (chance level: {self.expected:.3f})"
         total = self.seconds * self.updates
+        memory = ", ".join(
+            f"{name.removesuffix('_rss').replace('_', ' ')} {size / 1e6:,.0f} MB"
+            for name, size in self.memory.items()
+        )
         parts = [
             f"an update takes {self.seconds:.3g} s, all {self.updates:,} of them "
             f"{total:,.{0 if total >= 10 else 2}f} s",
             f"loss {self.loss:.3f}{chance}",
             *([] if self.val_loss is None else [f"val loss {self.val_loss:.3f}"]),
-            *(f"{name} {size / 1e6:,.0f} MB" for name, size in self.memory.items()),
+            *([f"memory: {memory}"] if memory else []),
         ]
         return "; ".join(parts)
 
