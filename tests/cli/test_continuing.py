@@ -130,6 +130,23 @@ def test_a_run_from_the_weights_of_another(cli: Cli, trained: Path) -> None:
     assert files[0] == files[1]
 
 
+def test_class_weights_are_of_the_classes_they_were_made_for(cli: Cli) -> None:
+    """With other classes they would weigh these wrongly, in silence where there are as many."""
+    few = ("train", "--limit", "100", "--epochs", "1", "--model", "xor", "--quiet")
+    assert cli(*few, "--classes", "0,1", "--class-weights", "1,9", "--out", "run").code == 0
+    start = ("train", "--init", "run", "--limit", "100", "--epochs", "1")
+    for classes, kept, note in (
+        ("0,1", (1.0, 9.0), ""),
+        ("2,3", None, "note: the class_weights of run are not used: they are of other classes\n"),
+    ):
+        ran = cli(*start, "--classes", classes, "--out", classes)
+        assert ran.code == 0, ran.err
+        loss = load_model(f"{classes}/model.safetensors").loss
+        assert getattr(loss, "class_weights") == kept  # noqa: B009 - not of every loss
+        assert ("not used" in ran.err) == bool(note)
+        assert note in ran.err
+
+
 def test_the_scale_of_samples_is_that_of_the_weights(cli: Cli, trained: Path) -> None:
     """Training images of a 255th of the model's scale beside validation images of just that."""
     digits, _ = xpcnn.data.load("digits")

@@ -198,3 +198,15 @@ def test_what_a_file_may_not_hold(cli: Cli, arguments: str, message: str) -> Non
     assert ran.code == 1
     assert message in ran.err
     assert "\nTry: " in ran.err
+
+
+@pytest.mark.usefixtures("files")
+def test_classes_from_the_weights_of_labels(cli: Cli) -> None:
+    """The loss is that of classes, not the one of the labels with their weights."""
+    labels = ("--dataset", "pixels.csv", "--label-column", "high,odd", "--epochs", "1", "--quiet")
+    weights = ("--set", "loss.positive_weights=balanced")
+    assert cli("train", *labels, "--model", "digits", *weights, "--out", "labels").code == 0
+    ran = cli("train", "--init", "labels", "--limit", "100", "--epochs", "1", "--out", "classes")
+    assert ran.code == 0, ran.err
+    model = xpcnn.load("classes/model.safetensors")
+    assert (model.task.name, model.loss) == ("classification", xpcnn.losses.SoftmaxCrossEntropy())

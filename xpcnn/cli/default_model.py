@@ -87,17 +87,18 @@ def choose(train: Dataset) -> Choice:
 def for_task(given: Preset | None, task: TaskName) -> tuple[list[Change], tuple[str, ...]]:
     """Return what a task changes in a preset that was made for another task, and notes about it.
 
-    If the loss of the preset does not suit the task, the task's own is used. Numbers are learnt by
-    Adam with a learning rate of 0.001, because the rates of presets are chosen for classes.
+    If the loss of the preset does not suit the task, the task's own is used, and for classes always
+    that of classes. Numbers are learnt by Adam with a learning rate of 0.001, because the rates of
+    presets are chosen for classes.
     """
-    if task == "classification" or (given is not None and given.task == task):
+    if task == ("classification" if given is None else given.task):
         return [], ()
     known = as_task(task)
     name = "the task" if given is None else given.name
     changes: list[Change] = []
-    if given is None or not known.suits(given.loss) or task == "regression":
+    if given is None or not known.suits(given.loss) or task != "multi-label":
         changes.append(Change(name, ("loss",), to_config(known.default_loss())))
-    if task == "multi-label":
+    if task != "regression":
         return changes, ()
     changes.append(Change(name, ("training", "optimizer"), {"name": "adam", "lr": 0.001}))
     return changes, (

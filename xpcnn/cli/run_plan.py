@@ -25,7 +25,7 @@ from xpcnn.io.weight_transfer import LoadedWeights, take_weights
 from xpcnn.model import Model, model_of
 from xpcnn.model_arguments import as_classes, check_seed
 from xpcnn.models import preset
-from xpcnn.models.preset_of_model import preset_of
+from xpcnn.models.preset_of_model import preset_of, without_weights_of_other_classes
 from xpcnn.network import Network
 from xpcnn.training import Checkpoints
 from xpcnn.training.last_batch import check_last_batch
@@ -80,7 +80,13 @@ def prepare(request: Request, resumed: bool = False) -> Plan:
     if given is not None and flags.image_size is not None and data.is_path(flags.dataset):
         _check_size(request, given, flags.image_size)
     whole, train, validation, test, flags = read_data(flags, source)
+    lost: tuple[str, ...] = ()
+    if flags.model is None and source is not None and given is not None:
+        given, lost = without_weights_of_other_classes(given, source, whole.classes)
     settings = resolve(request, given, whole)
+    if lost and not any(change.path[0] == "loss" for change in request.changes):
+        note = f"the {' and '.join(lost)} of {flags.init} are not used: they are of other classes"
+        settings = settings._replace(notes=(*settings.notes, note))
     layers, processes = settings.preset.layers, engines.opened_group().size
     tight = check_memory(
         layers, train.shape, flags.dtype, library, len(train), settings.training, processes

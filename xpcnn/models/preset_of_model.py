@@ -1,5 +1,6 @@
 """A preset from a saved model: its network for other data, with a head for the classes there."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from xpcnn.config import toml
@@ -44,3 +45,23 @@ def preset_of(model: Model, name: str) -> Preset:
     if isinstance(config, dict) and isinstance(config.get("training"), dict):
         table["training"] = config["training"]
     return build(name, table, toml.write(table), name)
+
+
+def without_weights_of_other_classes(
+    preset: Preset, model: Model, classes: Sequence[str]
+) -> tuple[Preset, tuple[str, ...]]:
+    """Return a preset of a model for data with these classes, and the weights that it lost.
+
+    The loss keeps `class_weights` and `positive_weights` only if the classes are those of the
+    model: they were chosen for these, or computed by "balanced" from their numbers of samples.
+    """
+    if model.classes is None:
+        same = len(classes) == preset.classes
+    else:
+        same = tuple(classes) == tuple(model.classes)
+    table = preset.table
+    lost = tuple(name for name in ("class_weights", "positive_weights") if name in table["loss"])
+    if same or not lost:
+        return preset, ()
+    table["loss"] = {name: x for name, x in table["loss"].items() if name not in lost}
+    return build(preset.name, table, toml.write(table), preset.name), lost
