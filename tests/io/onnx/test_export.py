@@ -50,6 +50,7 @@ MORE: list[tuple[Layer, Shape]] = [
     (AvgPool2D(3, stride=2, padding=1, ceil_mode=True), (2, 6, 7)),
     (AvgPool2D(3, stride=2, padding=1, ceil_mode=True, count_include_pad=False), (2, 6, 7)),
     (AvgPool2D(2, padding=((0, 1), (1, 0))), (2, 5, 7)),
+    (layers.Softplus(), (5,)),
     (layers.Softplus(3.0, -1.0), (5,)),
     (layers.PReLU(), (5,)),
     (Flatten(), (5,)),

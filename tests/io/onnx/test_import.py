@@ -128,7 +128,7 @@ def test_the_end_decides_the_loss(last: str, tmp_path: Path) -> None:
     assert_close(numpy.log(found) if last[:3] == "Log" else found, run(path, x))
 
 
-ONE_WAY = ("Softplus", "GELU(approximate='tanh')", "Adaptive")
+ONE_WAY = ("Softplus(beta=2.0", "Softplus(beta=3.0", "GELU(approximate='tanh')", "Adaptive")
 BACK = [
     (layer, shape)
     for layer, shape in [*((row[0], row[1]) for row in WRITTEN), *MORE]

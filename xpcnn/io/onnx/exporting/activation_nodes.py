@@ -46,6 +46,8 @@ def softplus(graph: Builder, layer: public.Softplus, own: Own, x: str) -> str:
     beta = graph.constant("beta", layer.beta)
     scaled = x if layer.beta == 1 else graph.node("Mul", x, beta)
     y = graph.node("Softplus", scaled)
+    if layer.beta == 1 and layer.threshold >= 20:  # above it, log(1 + e^x) is x in float32
+        return y
     if layer.beta != 1:
         y = graph.node("Div", y, beta)
     large = graph.node("Greater", scaled, graph.constant("threshold", layer.threshold))
