@@ -144,12 +144,12 @@ def test_weights_of_finished_runs(tmp_path: Path) -> None:
     found = compare_runs(*runs)
     assert found.first_difference is None
     assert str(found).endswith(
-        "weights: 2 of 8 arrays differ, relatively most layers.2.bias: by 0.25, where its largest "
+        "weights: 2 of 8 arrays differ, most of all layers.2.bias: by up to 0.25, its largest "
         "value is 0.5"
     )
     assert found.as_dict()["weights"]["by"] == 0.25
     Model([Dense(4), Dense(2)], input_shape=(3,)).save(runs[1].path / "model.safetensors")
-    assert str(compare_runs(*runs)).endswith("weights: no array in both; 10 of one run alone")
+    assert str(compare_runs(*runs)).endswith("weights: no array in both; 10 in one run only")
 
 
 def test_records_of_damaged_folders_are_rejected(tmp_path: Path) -> None:

@@ -31,10 +31,10 @@ class WeightsDiff:
         if self.path is None:
             text = f"all {self.compared} arrays are equal"
         else:
-            text = f"{self.differing} of {self.compared} arrays differ, relatively most "
-            text += f"{self.path}: by {self.by:.2g}, where its largest value is {self.of:.2g}"
+            text = f"{self.differing} of {self.compared} arrays differ, most of all "
+            text += f"{self.path}: by up to {self.by:.2g}, its largest value is {self.of:.2g}"
         if self.alone:
-            text = f"{text if self.compared else 'no array in both'}; {self.alone} of one run alone"
+            text = f"{text if self.compared else 'no array in both'}; {self.alone} in one run only"
         return text
 
 
