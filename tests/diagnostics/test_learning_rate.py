@@ -51,7 +51,8 @@ def test_the_noise_of_batches_is_no_fall(seed: int) -> None:
 
 def test_the_plot() -> None:
     search = LrSearch(RATES, (4.0, 4.0, 1.0, 0.0, 2.0))
-    lines = str(search).splitlines()
+    title, *lines = str(search).splitlines()
+    assert title == "loss by learning rate, ^ the suggestion"
     assert lines[0] == "       4 | **"
     assert lines[6] == "         |     *"
     assert lines[8] == "         |   *"

@@ -54,7 +54,8 @@ class LrSearch(ShownAsText):
             finding = "no learning rate made the loss fall"
         else:
             finding = f"suggestion: {self.suggestion:.2g}"
-        return f"{_plot(self.rates, self.losses, self.suggestion)}\n{finding}"
+        title = f"loss by learning rate{'' if self.suggestion is None else ', ^ the suggestion'}"
+        return f"{title}\n{_plot(self.rates, self.losses, self.suggestion)}\n{finding}"
 
 
 def find_lr(
