@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 import xpcnn
 from tests.browser.strokes import Point, strokes_of
 from tests.real_data import DATA
-from tests.waiting import PATIENCE
+from tests.waiting import wait_until
 from xpcnn.demo.recognizer import Recognizer
 from xpcnn.demo.server import listen
 from xpcnn.demo.trained_digits import example_model
@@ -36,9 +35,11 @@ def served(model: xpcnn.Model) -> Iterator[str]:
     with listen(0) as at:
         thread = Thread(target=server.run, kwargs={"sockets": [at]})
         thread.start()
-        yield f"http://127.0.0.1:{at.getsockname()[1]}/"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{at.getsockname()[1]}/"
+        finally:  # or the thread would keep the tests from ending
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -73,21 +74,23 @@ def draw(browser: Any, strokes: list[list[Point]]) -> None:
 
 def answer(browser: Any) -> str:
     """Return the answer once the page waits for no other."""
-    end = monotonic() + PATIENCE
-    while monotonic() < end:
-        if not browser.execute_script("return busy || waiting !== null"):
-            return str(browser.find_element("id", "answer").text)
-        sleep(0.02)
-    raise TimeoutError("the page still waits for an answer")
+    wait_until(lambda: not browser.execute_script("return busy || waiting !== null"))
+    return str(browser.find_element("id", "answer").text)
+
+
+def answer_to(browser: Any, picture: Path) -> str:
+    """Give the page a picture, and return the answer once it is there."""
+    before = answer(browser)
+    browser.find_element("id", "file").send_keys(str(picture))
+    wait_until(lambda: answer(browser) not in (before, "Computing …"))
+    return answer(browser)
 
 
 def opened(browser: Any, address: str, width: int = 1280) -> None:
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     browser.get(address)
-    end = monotonic() + PATIENCE
-    while not browser.find_element("id", "answer").text and monotonic() < end:
-        sleep(0.02)
+    wait_until(lambda: bool(browser.find_element("id", "answer").text))
 
 
 @pytest.mark.parametrize("width", [400, 1280])
@@ -154,11 +157,7 @@ def test_a_picture_is_opened_for_a_model_of_pictures(browser: Any, tmp_path: Pat
     with served(model) as address:
         opened(browser, address)
         assert not browser.find_element("id", "paper").is_displayed()
-        browser.find_element("id", "file").send_keys(str(file))
-        end = monotonic() + PATIENCE
-        while answer(browser) not in model.classes and monotonic() < end:  # type: ignore[operator]
-            sleep(0.02)
-        assert answer(browser) in ("<b>cat</b>", "dog")  # text, not markup
+        assert answer_to(browser, file) in ("<b>cat</b>", "dog")  # text, not markup
         assert browser.find_element("id", "preview").is_displayed()
 
 
@@ -179,8 +178,7 @@ def test_names_of_classes_are_whole_words_and_a_very_long_one_fits(
     Image.new("RGB", (16, 16), "green").save(picture)
     with served(model) as address:
         opened(browser, address, width)
-        browser.find_element("id", "file").send_keys(str(picture))
-        assert answer(browser) in names
+        assert answer_to(browser, picture) in names
         cells = browser.find_elements("css selector", "#classes th")
         lines = {cell.text: round(cell.size["height"] / 28) for cell in cells}
         assert [lines[name] for name in names[:2]] == [1, 1]
@@ -206,10 +204,7 @@ def test_labels_and_numbers(browser: Any, tmp_path: Path, task: str, kind: str, 
     Image.new("RGB", (16, 16), "green").save(picture)
     with served(model) as address:
         opened(browser, address)
-        browser.find_element("id", "file").send_keys(str(picture))
-        end = monotonic() + PATIENCE
-        while not browser.find_elements("css selector", "#classes tr") and monotonic() < end:
-            sleep(0.02)
+        answer_to(browser, picture)
         assert browser.find_element("css selector", "#classes caption").text == kind
         rows = [row.text for row in browser.find_elements("css selector", "#classes tr")]
         assert [row.split()[0] for row in rows] == ["sea", "sky"]
