@@ -109,6 +109,7 @@ def test_the_loss_of_the_epoch_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mean over samples, the short batch as it counts; read only for who asks, and not often."""
     seen, seldom, data = Losses(), Losses(), rows(11)
     options: dict[str, Any] = {"epochs": 2, "batch_size": 4, "optimizer": SGD(0.0)}
+    monkeypatch.setattr(notifier, "LOOK_SECONDS", 3600.0)
     linear().fit(data, callbacks=[seldom], **options)
     assert [step for step, _ in seldom.told] == [1]
     monkeypatch.setattr(notifier, "LOOK_SECONDS", 0.0)
