@@ -115,7 +115,7 @@ def test_the_arrays_of_an_npz_file_are_read_where_they_lie(last: bool, tmp_path:
 def test_a_compressed_file_cannot_be_read_where_it_lies(tmp_path: Path) -> None:
     images, labels = arrays()
     numpy.savez_compressed(tmp_path / "x.npz", images=images, labels=labels)
-    with pytest.raises(DataError, match="is compressed, so that it cannot be read"):
+    with pytest.raises(DataError, match="is compressed, so that it cannot be mapped"):
         xpcnn.data.load(tmp_path / "x.npz", stream=True)
 
 
