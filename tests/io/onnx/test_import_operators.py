@@ -40,6 +40,7 @@ OPERATORS: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("b = Neg(x)  c = MaxPool <kernel_shape = [3,3]> (b)  a = Neg(c)", {}, "MinPool2D"),
     ("b = Pad(x, p)  a = Relu(b)", {"p": [0, 0, 1, 0, 0, 0, 2, 1]}, "Conv2D ReLU"),
+    ("b = Pad(x, p)  a = Relu(b)", {"p": [0] * 8}, "ReLU"),
     ("b = Sigmoid(x)  a = Mul(b, x)", {}, "SiLU"),
     ("b = HardSigmoid <alpha = 0.16666667, beta = 0.5> (x)  a = Mul(x, b)", {}, "HardSwish"),
     ("a = HardSigmoid(x)", {}, "HardSigmoid"),
