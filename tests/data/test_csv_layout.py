@@ -101,6 +101,11 @@ def test_a_label_by_name_or_number(tmp_path: Path, column: str | int) -> None:
     assert (table.labels.tolist(), table.images.shape) == (LABELS, (8, 1, 2, 2))
 
 
+def test_one_name_with_a_number_makes_no_numbered_pixels(tmp_path: Path) -> None:
+    path = write(tmp_path, LABELS, PIXELS, header="label,left,top,right,corner2")
+    np.testing.assert_array_equal(csv_file.read(path).images, PIXELS.reshape(8, 1, 2, 2))
+
+
 def test_columns_beside_a_label_that_is_given_are_left_out_and_named(tmp_path: Path) -> None:
     path = write(tmp_path, list("abcabcab"), LABELS, PIXELS, header=f"usage,y,{NAMES}")
     table = csv_file.read(path, label_column="y")
