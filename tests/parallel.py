@@ -14,7 +14,6 @@ ONE_BY_ONE = (
     "tests/compiled/test_compilers.py",
     "tests/compiled/test_library.py",
     "tests/compiled/test_threads.py",
-    "tests/data/test_pictures.py",
     "tests/examples/test_figures.py",
     "tests/long/test_cuda_compiles.py",
     "tests/long/test_gpu_rehearsal.py",

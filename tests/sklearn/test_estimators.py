@@ -26,8 +26,8 @@ from xpcnn.sklearn import CNNClassifier, CNNRegressor
 
 @pytest.mark.parametrize("kind", [CNNClassifier, CNNRegressor], ids=["labels", "numbers"])
 def test_the_checks_of_scikit_learn(kind: Any) -> None:
-    """Few of them look at what is learned: 20 epochs are enough, instead of 50."""
-    estimator = kind(epochs=20)
+    """Few of them look at what is learned: 10 epochs are enough, instead of 50."""
+    estimator = kind(epochs=10)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         results = check_estimator(estimator, on_fail=None, on_skip=None)
