@@ -89,38 +89,30 @@ def command(
         others = "quick", "large", "compiled", "growth", "by_layer", "model"
         reject_given(*others, why="does nothing with --communication.")
         _sums(engine, as_json)
-        return
+    elif by_layer:
+        _layers(listed(model or "large"), as_json)
+    elif growth:
+        _growth(as_json)
+    else:
+        names = listed(model) if model else SEVEN if quick else FOUR if large else MODELS
+        _presets(ctx, names, quick, large, compiled, as_json, quiet)
 
+
+def _presets(
+    ctx: click.Context,
+    names: Sequence[str],
+    quick: bool,
+    large: bool,
+    compiled: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Time the presets, beside PyTorch where it is installed."""
     from xpcnn import backend
     from xpcnn.benchmark import FULL, LARGE, MODES, QUICK, Bench, Case, pytorch_peer, start_times
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.models import preset
 
-    if by_layer:
-        from xpcnn.benchmark import layers
-
-        peer = None if backend.problem("torch") else pytorch_peer()
-        found, limits = list[dict[str, Any]](), dict[str, Any]()
-        for name in listed(model or "large"):
-            reached, rows = layers.measure(name, peer=peer)
-            found += rows
-            limits[name] = reached._asdict()
-            if not as_json:
-                answer(_layer_page(name, reached.gflops, reached.gb_per_second, rows))
-        if as_json:
-            answer(to_json({"limits": limits, "layers": found}))
-        return
-    if growth:
-        from xpcnn.benchmark import growth as grown
-
-        axes = grown.measure()
-        if as_json:
-            answer(to_json({axis: [row._asdict() for row in rows] for axis, rows in axes}))
-        else:
-            for text in grown.page(axes):
-                answer(text)
-        return
-    names = listed(model) if model else SEVEN if quick else FOUR if large else MODELS
     for name in names:
         preset(name)  # rejects an unknown name before anything is timed
     missing = backend.problem("torch")
@@ -152,6 +144,24 @@ def command(
             show(f"{what.replace('_', ' ')}: {value:.2f} s")
     if as_json:
         answer(to_json(facts))
+
+
+def _layers(models: Sequence[str], as_json: bool) -> None:
+    """Print the time of each layer of the presets."""
+    from xpcnn import backend
+    from xpcnn.benchmark import layers, pytorch_peer
+    from xpcnn.cli.output import answer, to_json
+
+    peer = None if backend.problem("torch") else pytorch_peer()
+    found, limits = list[dict[str, Any]](), dict[str, Any]()
+    for name in models:
+        reached, rows = layers.measure(name, peer=peer)
+        found += rows
+        limits[name] = reached._asdict()
+        if not as_json:
+            answer(_layer_page(name, reached.gflops, reached.gb_per_second, rows))
+    if as_json:
+        answer(to_json({"limits": limits, "layers": found}))
 
 
 def _layer_page(
@@ -191,6 +201,19 @@ def _layer_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 def _figure(value: float | None, form: str) -> str:
     """Return a figure as text; "-" for what there is not: no operations, no time of PyTorch."""
     return f"{value:{form}}" if value else "-"
+
+
+def _growth(as_json: bool) -> None:
+    """Print how times grow with batch, image, channels, depth and threads."""
+    from xpcnn.benchmark import growth
+    from xpcnn.cli.output import answer, to_json
+
+    axes = growth.measure()
+    if as_json:
+        answer(to_json({axis: [row._asdict() for row in rows] for axis, rows in axes}))
+    else:
+        for text in growth.page(axes):
+            answer(text)
 
 
 def _sums(engine: str | None, as_json: bool) -> None:
