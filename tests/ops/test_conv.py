@@ -158,3 +158,16 @@ def test_the_gradient_is_the_adjoint(lib: Lib, x_shape: Any, w_shape: Any, optio
     bound = 1e-14 * numpy.sum(numpy.abs(x)) * numpy.sum(numpy.abs(w))
     assert abs(numpy.sum(x * dx) - through_y) <= bound
     assert abs(numpy.sum(w * dw) - through_y) <= bound
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_the_gradient_is_a_convolution_with_turned_filters(lib: Lib, dilation: int) -> None:
+    """As the docstring says, and examples/guides/derive_a_layer.md derives."""
+    rng = numpy.random.default_rng(2)
+    x, w = rng.integers(-4, 5, (2, 3, 7, 8)) * 1.0, rng.integers(-4, 5, (4, 3, 2, 3)) * 1.0
+    y, pullback = ops.conv2d(lib.asarray(x), lib.asarray(w), dilation=dilation)
+    dy = rng.integers(-4, 5, tuple(y.shape)) * 1.0
+    turned = numpy.ascontiguousarray(w[:, :, ::-1, ::-1].swapaxes(0, 1))
+    around = (dilation, 2 * dilation)  # dilation * (kh - 1), dilation * (kw - 1)
+    dx, _ = ops.conv2d(lib.asarray(dy), lib.asarray(turned), padding=around, dilation=dilation)
+    assert_same(pullback(lib.asarray(dy))[0], lib.to_host(dx).tolist(), lib)  # sums of integers
