@@ -160,11 +160,11 @@ class Model(Predictor):
             resume: continue from the newest checkpoint, if there is one. Data, options and seed
                 must be those of the interrupted run; `epochs` may be larger.
             health: what to check during training. None: a loss that jumps and stays at chance
-                level, and options that name an update or epoch after the end of the run, such as
-                too long a warm-up, give a note in the history and a `HealthWarning`. True: notes,
-                without a warning, on these, on overfitting, and on the network (dead units,
-                vanishing gradients, ...) at the start and after epochs 1, 2, 4, 8, ... False:
-                nothing.
+                level, and without checkpoints options that name an update or epoch after the end
+                of the run, such as too long a warm-up, give a note in the history and a
+                `HealthWarning`. True: notes, without a warning, on these, on overfitting, and on
+                the network (dead units, vanishing gradients, ...) at the start and after epochs 1,
+                2, 4, 8, ... False: nothing.
             progress: whether to show a progress bar, on a terminal or in a notebook.
             group: the processes that train together: each calls `fit` with the same arguments and
                 the whole of `data`, and computes its part of every batch. None for the group of

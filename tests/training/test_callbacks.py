@@ -237,9 +237,11 @@ def test_an_error_that_ends_loops_is_an_error_like_others(moment: str) -> None:
         run(Diary(moment, run_out))
 
 
-def test_a_length_beyond_the_end_is_warned_of() -> None:
+def test_a_length_beyond_the_end_is_warned_of(tmp_path: Path) -> None:
     with pytest.warns(HealthWarning, match="too long a warm-up in the schedule: it takes 4 upd"):
         _, history = run(warmup=4)
     assert history.notes[0].startswith("health: too long a warm-up")
     _, silent = run(warmup=4, health=False)
     assert silent.notes == []
+    _, may_continue = run(warmup=4, checkpoints=Checkpoints(tmp_path))
+    assert may_continue.notes == []

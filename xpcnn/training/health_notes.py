@@ -27,9 +27,13 @@ class HealthNotes:
         labels = network.backend.to_host(state.updates.train.labels)
         self.chance = guessing_loss(network.loss, labels, network.output_shape[0])
 
-    def check_lengths(self) -> None:
-        """Note what begins after the end of the run, and so never; called at its start."""
-        if self.health is False:
+    def check_lengths(self, may_continue: bool) -> None:
+        """Note what begins after the end of the run, and so never; called at its start.
+
+        may_continue: whether the run saves checkpoints, from which it may continue to more epochs:
+            then it is noted only if `health` is True.
+        """
+        if self.health is False or (may_continue and not self.health):
             return
         updates = self.state.updates
         for finding in after_the_end(self.state.options, updates.total, updates.per_epoch):

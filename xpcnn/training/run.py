@@ -140,7 +140,7 @@ class Run:
         stop_without_improvement(state)
         self.agree()
         if state.now.passes == 0:
-            self.health.check_lengths()
+            self.health.check_lengths(may_continue=self.saver is not None)
             self.health.check_network()
         while (epoch := len(state.history) + 1) <= epochs:
             if state.stopping and state.batches(epoch) <= 0:  # below 0 after one that was cut short
