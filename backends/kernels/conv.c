@@ -1,18 +1,21 @@
-/* Convolution of images x (c, h, w, n), memory in that order, with filters (f, c, kh, kw), and its
-   gradients, by products without im2col: a row of the output sees through each tap of a filter a row of
-   x, moved.
+/* Convolution of images x (c, h, w, n), stored in that order, with filters (f, c, kh, kw), and its gradients:
+   matrix products without im2col. A row of the output sees, through each tap of a filter, a row of x that is
+   moved by some pixels: the same memory at another offset.
 
-   Where n is large, padding is in no memory. A segment is pixels of a row side by side that see the same
-   taps: a row without its borders. With stride 1 it is one product, else one for each of its pixels.
-   The rows of a few images are too short to fill vectors. In padded images, whose rows follow one
-   another, a tap is one offset for all pixels. So a band of rows is computed as one segment, with the
-   pixels between the end of a row and the next row, which are then left out. There weights meet the zeros
-   of the padding: an infinite one gives NaN, as in the reference. Elsewhere it adds nothing.
-   With a stride, rows and columns 0, stride, 2 stride, ... of the padded images make a plane, as do 1,
-   1 + stride, ...; a tap sees one of the planes, at stride 1.
-   The gradient of x is such a convolution of dy for each phase: the pixels stride rows and columns
-   apart, which see the same taps. That of a weight is the sum of the products of dy, row by row, with
-   what its tap sees. */
+   Many images: the n numbers of a pixel fill vectors. Padding is not stored: taps that would see it are
+   skipped. A segment is pixels of a row, side by side, that see the same taps: the row without its borders,
+   or one pixel of a border. With stride 1 a segment is one product, else each of its pixels is one.
+
+   Few images: x is copied into padded images, whose rows follow one another, so that a tap is one offset for
+   all pixels. A band is some rows that are computed as one segment. It has the pixels between the end of one
+   row and the beginning of the next too, which are left out of the result. Here weights meet the zeros of
+   the padding: an infinite one gives NaN, as in the reference. Elsewhere it adds nothing.
+
+   With a stride, a plane has the rows and columns 0, stride, 2 stride, ... of the padded images, the next one
+   1, 1 + stride, ..., and so on: a tap sees one of the planes, at stride 1. dx is a convolution of dy for each
+   phase: the pixels of x that are `stride` rows and columns apart, which see the same taps.
+
+   dw is, for each weight, the sum of the products of dy, row by row, with what its tap sees. */
 
 #include "export.h"
 #include "pool_row.h"
@@ -58,7 +61,7 @@ struct Arguments {
 };
 
 /* Write some planes, to y. */
-static long split(const Arguments *a, long piece)
+static long split_planes(const Arguments *a, long piece)
 {
     const Table *o = a->o;
     long n = o->n, across = o->wide * n, from, to;
@@ -80,7 +83,7 @@ static long split(const Arguments *a, long piece)
 }
 
 /* List the taps that pixel (p, q) of a phase sees: numbers of weights, and where it sees them. */
-static long list(const Table *o, const Phase *s, long p, long q, long *tap, long *at)
+static long list_taps(const Table *o, const Phase *s, long p, long q, long *tap, long *at)
 {
     const Tap *taps = (const Tap *)(o->phase + o->phases);
     long row = p * o->down, column = q * o->right, first = row * o->wide + column, k = 0;
@@ -103,15 +106,15 @@ static long end_of_segment(const Phase *s, long q) { return q >= s->inner && q <
 static long across_of(const Table *o) { return (o->in_bands ? o->wide : o->columns) * o->n; }
 
 /* Write rows p to p + count of a phase of filters f to f + some to y, `ym` numbers apart. */
-static void rows(const Arguments *a, const Phase *s, long f, long some, long p, long count, float *y, long ym,
-                 long *tap)
+static void compute_rows(const Arguments *a, const Phase *s, long f, long some, long p, long count, float *y,
+                         long ym, long *tap)
 {
     const Table *o = a->o;
     long all = o->c * o->taps, across = across_of(o), at_once = o->in_bands ? count : 1, *at = tap + all;
     for (long r = 0; r < count; r += at_once)
         for (long q = 0, end; q < s->columns; q = end) {
             end = end_of_segment(s, q);
-            long taps = list(o, s, p + r, q, tap, at), step = o->right == 1 ? end - q : 1;
+            long taps = list_taps(o, s, p + r, q, tap, at), step = o->right == 1 ? end - q : 1;
             const float *x = a->x;
             for (; q < end; q += step, x += o->right * o->n)
                 product((Block){a->weights + f * all, x, a->bias ? a->bias + f : 0, y + r * across + q * o->n, tap,
@@ -119,8 +122,8 @@ static void rows(const Arguments *a, const Phase *s, long f, long some, long p, 
         }
 }
 
-/* Keep rows p to p + count of a phase of filter f, which are in `strip`, or where they belong. */
-static void keep(const Arguments *a, const Phase *s, float *strip, long f, long p, long count)
+/* Store rows p to p + count of a phase of filter f, which are in `strip`, or where they belong. */
+static void store_rows(const Arguments *a, const Phase *s, float *strip, long f, long p, long count)
 {
     const Table *o = a->o;
     long n = o->n, across = across_of(o);
@@ -160,9 +163,9 @@ static long outputs(const Arguments *a, long piece)
                 long count = least(band, least(last * o->ph, s->rows) - p);
                 some = least(to - f, together);
                 float *y = is_direct ? a->y + (f * o->rows + p) * across : strip;
-                rows(a, s, f, some, p, count, y, ym, (long *)(strip + strips));
+                compute_rows(a, s, f, some, p, count, y, ym, (long *)(strip + strips));
                 for (long m = 0; m < some; m++)
-                    keep(a, s, y + m * ym, f + m, p, count);
+                    store_rows(a, s, y + m * ym, f + m, p, count);
             }
     free(strip);
     return 0;
@@ -199,7 +202,7 @@ static long gradients(const Arguments *a, long piece)
                 end = end_of_segment(o->phase, q);
                 long is_row = o->right == 1, step = is_row ? o->wide : o->right; /* else pixel by pixel */
                 end = is_row ? end : least(end, q + 1 + REACH / up(o->n, LANES));
-                long taps = list(o, o->phase, p, q, tap, at);
+                long taps = list_taps(o, o->phase, p, q, tap, at);
                 Dots d = {dy + p * row + q * o->n, a->x, tap, at, sums, o->rows * row, some, taps, all,
                           is_row ? (end - q) * o->n : o->n, is_row ? count : end - q, is_row ? row : o->n,
                           step * o->n};
@@ -242,7 +245,7 @@ static long of_group(const Arguments *all, long g, long pieces, long threads)
     if (planes) {
         Arguments to_planes = a;
         to_planes.y = planes;
-        missing = run_pieces(split, &to_planes, pieces, threads);
+        missing = run_pieces(split_planes, &to_planes, pieces, threads);
         a.x = planes;
     }
     if (!missing)

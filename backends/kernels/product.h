@@ -95,7 +95,9 @@ INLINE void all_taps(const int rows, const int width, const Dots d, const long l
 
 #undef EACH
 
-/* Functions of their own for each shape of tile, or they run out of registers: AVX-512 has twice as many. */
+/* Functions of their own for each shape of tile, or they run out of registers: AVX-512 has twice as many. The
+   largest tiles hide best how long reading x takes: 8 rows of 3 vectors, 24 sums, of AVX-512's 32 registers,
+   5 of 2 of AVX2's 16. */
 #define SHAPE(rows, width)                                                                         \
     static __attribute__((noinline)) void tiles_##rows(const Block *b)                             \
     {                                                                                              \
@@ -113,7 +115,7 @@ SHAPE(1, 4) SHAPE(2, 4) SHAPE(3, OF_16(4, 3)) SHAPE(4, OF_16(4, 3)) SHAPE(5, OF_
 #undef OF_16
 #undef SHAPE
 
-/* Fours, until fives take all that is left. */
+/* Rows of the next tile: four, or five once fives take all that is left. */
 INLINE long small_rows(long left) { return left < 4 ? left : left % 5 == 0 ? 5 : left == 6 ? 3 : 4; }
 
 /* y of m filters. Taps that see no number twice, `apart`, see rows of x that often lie a power of two apart,

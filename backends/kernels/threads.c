@@ -19,7 +19,8 @@ static atomic_flag taken = ATOMIC_FLAG_INIT; /* by the one caller that the helpe
 /* of each thread's share, the caller's first: number of the call * 2^32 + pieces not yet taken */
 static struct { _Alignas(64) _Atomic uint64_t left; } open[MOST + 1];
 static atomic_long ended, asleep, wanted;    /* pieces done; helpers that sleep, that may work */
-static long all, shares;                     /* pieces, and shares of them */
+static long all, shares;                     /* pieces, and shares of them; helpers read these, the_task and
+                                                the_arguments after `open`, which is stored last */
 static atomic_long missing;                  /* bytes that a piece could not allocate */
 static long started;
 static Task the_task;

@@ -13,7 +13,7 @@
 
 enum {
     FILTERS = M_ROWS,       /* whose products are transformed at once */
-    CHANNELS = 16,          /* of a sum in registers; those are added up in M */
+    IN_A_SUM = 16,          /* channels of a sum in registers; those are added up in M */
     V_BYTES = 640 << 10,    /* of V in a block, at most, */
     VECTORS = 64 / LANES,   /* which is of so many vectors at most */
     APART = 16              /* numbers between two matrices: or all would share a few lines of the cache */
@@ -32,7 +32,7 @@ struct Arguments {
 /* Numbers of U of FILTERS filters. */
 static long u_size(long c) { return PRODUCTS * (c * FILTERS + APART); }
 
-/* U of FILTERS filters after another, to y: (36, c, FILTERS), zero for filters that there are not. With
+/* U of the FILTERS filters of a piece, into y: (36, c, FILTERS), padded with zeros after the last filter. With
    `turned`, w is (c, f, 3, 3), its taps in reverse order. */
 static long transform_filters(const Arguments *a, long piece)
 {
@@ -64,8 +64,8 @@ static long transform_filters(const Arguments *a, long piece)
 static void products(const float *u, const float *v, long vs, long c, float *m, long ms, long across, long some)
 {
     for (long k = 0; k < PRODUCTS; k++, u += c * FILTERS + APART, v += vs, m += ms)
-        for (long first = 0; first < c; first += CHANNELS) {
-            long count = least(CHANNELS, c - first);
+        for (long first = 0; first < c; first += IN_A_SUM) {
+            long count = least(IN_A_SUM, c - first);
             product(u + first * FILTERS, 1, FILTERS, v + first * across, across, count, m, across, some, first);
         }
 }

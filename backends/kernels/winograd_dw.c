@@ -11,7 +11,7 @@
 #include "winograd_product.h"
 
 enum {
-    CHANNELS = M_ROWS,       /* of a product */
+    CHANNELS = M_ROWS,       /* rows of a product */
     PARTIAL = 4,             /* blocks after which the sums are transformed, and begin anew */
     BLOCK_BYTES = 640 << 10, /* of V and D, at most, */
     VECTORS = 32 / LANES,    /* of so many vectors at most */
