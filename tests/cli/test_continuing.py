@@ -130,6 +130,18 @@ def test_a_run_from_the_weights_of_another(cli: Cli, trained: Path) -> None:
     assert files[0] == files[1]
 
 
+def test_a_run_from_weights_has_the_options_of_the_run_and_not_its_limits(cli: Cli) -> None:
+    flags = ("train", "--limit", "100", "--quiet")
+    limits = ("--max-steps", "2", "--max-seconds", "1e9")
+    own = ("--model", "digits", "--epochs", "2", "--lr", "0.125")
+    assert cli(*flags, *own, *limits, "--out", "run").code == 0
+    assert cli(*flags, "--init", "run", "--out", "again").code == 0
+    training = parse(Path("again/config.toml").read_text())["training"]
+    assert (training["epochs"], training["optimizer"]["lr"]) == (2, 0.125)
+    assert (training["max_steps"], training["max_seconds"]) == ("none", "none")
+    assert len(Path("again/metrics.jsonl").read_text().splitlines()) == 2
+
+
 def test_class_weights_are_of_the_classes_they_were_made_for(cli: Cli) -> None:
     """With other classes they would weigh these wrongly, in silence where there are as many."""
     few = ("train", "--limit", "100", "--epochs", "1", "--model", "xor", "--quiet")

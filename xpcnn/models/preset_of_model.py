@@ -10,9 +10,13 @@ from xpcnn.errors import ConfigError, hint
 from xpcnn.layers import Sequential
 from xpcnn.model import Model
 
+_LIMITS = ("max_steps", "max_seconds")
+
 
 def preset_of(model: Model, name: str) -> Preset:
     """Return the network of a model, to be trained as the run was that made it, if a run did.
+
+    The limits of that run, `max_steps` and `max_seconds`, are left out.
 
     A last layer with an output for each class follows the classes of other data (`units =
     "classes"`).
@@ -43,7 +47,8 @@ def preset_of(model: Model, name: str) -> Preset:
         table["task"] = model.task.name
     config = model.provenance.get("config")
     if isinstance(config, dict) and isinstance(config.get("training"), dict):
-        table["training"] = config["training"]
+        training = config["training"]
+        table["training"] = {name: x for name, x in training.items() if name not in _LIMITS}
     return build(name, table, toml.write(table), name)
 
 
