@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy
+import pytest
 
 from tests.gpu import __main__ as gpu_check
 from tests.gpu.section import ROOT
@@ -15,14 +16,17 @@ from tests.gpu.section import ROOT
 ON_NUMPY = [*gpu_check.CORRECTNESS, *gpu_check.MEASURES]
 if sys.platform != "linux":
     ON_NUMPY.remove("memory")  # the rehearsal's limit of memory is Linux's
+TIME = ("--seconds", "3600")  # that of a GPU stops sections on a busy machine
 QUICK = ("bits", "files", "timing", "accuracy", "peak")
 """`memory` cannot be rehearsed on the stand-in."""
+
+pytestmark = pytest.mark.timeout(900)  # minutes, where other processes want the cores
 
 
 def test_on_numpy(tmp_path: Path) -> None:
     """All sections pass, from another folder; the file and the table say so."""
     script, out = ROOT / "tests" / "gpu_check.py", tmp_path / "results.json"
-    flags = ["--backend", "numpy", "--quick", "--out", "results.json", "--only", *ON_NUMPY]
+    flags = ["--backend", "numpy", "--quick", *TIME, "--out", "results.json", "--only", *ON_NUMPY]
     alone = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # no contest
     done = subprocess.run(
         [sys.executable, str(script), *flags],
@@ -61,7 +65,7 @@ def test_on_numpy(tmp_path: Path) -> None:
 
 def test_on_the_stand_in(tmp_path: Path) -> None:
     out = tmp_path / "results.json"
-    flags = ["--quick", "--seconds", "600", "--out", str(out), "--kernels", "0", "--only"]
+    flags = ["--quick", *TIME, "--out", str(out), "--kernels", "0", "--only"]
     path = os.pathsep.join((str(ROOT / "tests" / "gpu" / "stand_in"), str(ROOT)))
     done = subprocess.run(
         [sys.executable, str(ROOT / "tests" / "gpu_check.py"), *flags, *QUICK],

@@ -16,7 +16,6 @@ from xpcnn.optimizers import SGD
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.mark.timeout(120)
 def test_mnist_in_one_epoch() -> None:
     folder = real_data("mnist")
     flags = ("--dataset", "mnist", "--data-dir", str(folder), "--model", "small", "--epochs", "1")
