@@ -3,14 +3,14 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import pytest
 
-from tests.cli.process import TINY
+from tests.cli.process import TINY, end_all
 from tests.cli.requests import OWN, TRAINING
 from xpcnn.cli import main
 from xpcnn.models import Preset, preset
@@ -37,12 +37,14 @@ def answer(cli: Cli, *arguments: str | Path) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Work in an empty folder, without the variables of whoever runs the tests."""
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
         if name.startswith("XPCNN_"):
             monkeypatch.delenv(name)
+    yield
+    end_all()
 
 
 @pytest.fixture

@@ -22,6 +22,28 @@ def environment(**variables: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT)} | variables
 
 
+_STARTED: list[subprocess.Popen[str]] = []
+
+
+def noted(process: subprocess.Popen[str]) -> subprocess.Popen[str]:
+    """Let a process end with the test that started it, also where the test fails."""
+    _STARTED.append(process)
+    return process
+
+
+def end_all() -> None:
+    """End the processes that a failed test has left running: they would slow down all others."""
+    while _STARTED:
+        process = _STARTED.pop()
+        if process.poll() is None:
+            process.terminate()  # a launcher ends those that it has started
+            try:
+                process.communicate(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+
+
 def default_signals() -> None:
     """Let signals reach this process, also those that nohup or a shell's & made pytest ignore."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -43,13 +65,15 @@ def start(
         default_signals()
         limits()
 
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", module, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(**variables),
-        preexec_fn=prepare,
+    return noted(
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", module, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(**variables),
+            preexec_fn=prepare,
+        )
     )
 
 

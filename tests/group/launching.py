@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 import pytest
 
-from tests.cli.process import default_signals, environment
+from tests.cli.process import default_signals, environment, noted
 from tests.waiting import PATIENCE
 from xpcnn.model_loading import load_model
 from xpcnn.types import flatten
@@ -51,13 +51,15 @@ IN_A_JOB |= {"SLURM_NODELIST": "a,b", "SLURM_JOB_NUM_NODES": "2", "SLURM_TASKS_P
 
 def start(launcher: list[Any], *arguments: str, **variables: str) -> subprocess.Popen[str]:
     """Start `python ARGUMENTS` in the processes of a launcher."""
-    return subprocess.Popen(
-        [*map(str, launcher), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(XPCNN_NUM_THREADS="1", **variables),
-        preexec_fn=default_signals,
+    return noted(
+        subprocess.Popen(
+            [*map(str, launcher), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(XPCNN_NUM_THREADS="1", **variables),
+            preexec_fn=default_signals,
+        )
     )
 
 
