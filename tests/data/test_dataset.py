@@ -38,6 +38,7 @@ def test_it_holds_the_arrays_as_they_are(pets: Dataset) -> None:
 def test_classes_are_numbered_where_they_have_no_names() -> None:
     assert Dataset.from_arrays(PIXELS, LABELS).classes == ("0", "1", "2")
     assert Dataset.from_arrays(PIXELS, LABELS).name == "arrays"
+    assert Dataset.from_arrays(PIXELS, 0 * LABELS).classes == ("0",)
 
 
 def test_it_is_frozen(pets: Dataset) -> None:

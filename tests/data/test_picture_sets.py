@@ -186,3 +186,14 @@ def test_the_first_frame_of_several_is_read_and_told(name: str, tmp_path: Path) 
     assert found.notes == (note,)
     assert reading_of_some([tmp_path / name, one], None, "pad")[1] == (note,)
     assert read_set([one]).notes == ()
+
+
+def test_further_pictures_in_a_file_of_a_camera_are_not_told(tmp_path: Path) -> None:
+    """They are other forms of the first, such as a preview."""
+    first, second = (Image.fromarray(numpy.full((16, 16), x, numpy.uint8)) for x in (200, 10))
+    first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[second])
+    with Image.open(tmp_path / "a.jpg") as opened:
+        assert (opened.format, opened.n_frames) == ("MPO", 2)
+    found = read_set([tmp_path / "a.jpg"])
+    assert found.notes == ()
+    assert (found.images == 200).all()

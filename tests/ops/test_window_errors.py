@@ -54,6 +54,18 @@ REFUSALS: list[Refusal] = [
         "Try: stride=2, or stride=(2, 1) for rows and columns",
     ),
     (
+        lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), stride=(1, 2, 3)),  # type: ignore[arg-type]  # on purpose
+        ConfigError,
+        "conv2d: stride is (1, 2, 3), expected a whole number of at least 1, or a pair\n"
+        "Try: stride=2, or stride=(2, 1) for rows and columns",
+    ),
+    (
+        lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), stride=(1.5, 2)),  # type: ignore[arg-type]  # on purpose
+        ConfigError,
+        "conv2d: stride is (1.5, 2), expected a whole number of at least 1, or a pair\n"
+        "Try: stride=2, or stride=(2, 1) for rows and columns",
+    ),
+    (
         lambda z: ops.conv2d(z(1, 1, 8, 8), z(1, 1, 3, 3), dilation=(1, 0)),
         ConfigError,
         "conv2d: dilation is (1, 0), expected a whole number of at least 1, or a pair\n"
