@@ -54,6 +54,12 @@ def test_probabilities_are_means_over_views(parts: Parts, lib: Lib) -> None:
     numpy.testing.assert_array_equal(both, plain / 2 + mirrored / 2)
     assert both.dtype == numpy.float32
     assert numpy.abs(both - plain).max() > 1e-3
+    predicted = model.predict(images, views=["identity", "flip"])
+    numpy.testing.assert_array_equal(predicted, both.argmax(axis=1))
+    assert (predicted != model.predict(images)).any()
+    numpy.testing.assert_array_equal(
+        model.predict(images, views=["flip"]), model.predict(images[..., ::-1])
+    )
 
 
 def test_figures_are_means_over_samples(

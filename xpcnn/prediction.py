@@ -60,7 +60,9 @@ class Predictor(ModelState):
             return evaluate(self.network, samples, batch_size, metrics=chosen)
 
     @advised
-    def predict(self, samples: Array, *, batch_size: int = 256) -> numpy.ndarray:
+    def predict(
+        self, samples: Array, *, batch_size: int = 256, views: Sequence[str] = ("identity",)
+    ) -> numpy.ndarray:
         """Return the most probable class of each sample: integers (n,), a NumPy array.
 
         In the task "multi-label": 1 where the probability reaches the threshold, 0 elsewhere,
@@ -73,10 +75,17 @@ class Predictor(ModelState):
             samples: raw samples (n, *input_shape), uint8 or floats; NumPy arrays or arrays of the
                 model's backend.
             batch_size: number of samples computed at once; it changes memory and speed only.
+            views: names of views of each sample, as in `predict_proba`; what is predicted is that
+                of their mean probabilities or estimates.
 
         Raises:
             DataError, ShapeError, DTypeError: the samples do not match the model.
+            ConfigError: a view is unknown.
         """
+        if len(views_of(views)) > 1 or views[0] != "identity":
+            means = self.estimates(samples, batch_size=batch_size, views=views)
+            decided: numpy.ndarray = self.task.decided(means)
+            return decided
         decide, loss, scores = self.task.decide, self.loss, self.network.scores
         return self._batched(samples, batch_size, lambda x: decide(loss, scores(x)))
 

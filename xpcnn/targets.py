@@ -97,7 +97,7 @@ def target_report(
     found = model.estimates(samples, batch_size=batch_size, views=views)
     figures = model.task.measure(found, data.labels)
     if isinstance(model.task, MultiLabel):
-        right = (model.task.reached(found) == data.labels).all(axis=1)
+        right = (model.task.decided(found) == data.labels).all(axis=1)
         figures = {"accuracy": float(right.mean()), **figures}
         own = per_label(found, data.labels, model.task.limits(found))
         thresholds = numpy.broadcast_to(model.task.limits(found), found.shape[1:])

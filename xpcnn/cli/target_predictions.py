@@ -100,10 +100,7 @@ class TargetPredictions:
     @property
     def decided(self) -> numpy.ndarray:
         """The labels 0 and 1, or the numbers, (n, k)."""
-        task = self.task
-        found: numpy.ndarray = self.estimates
-        if isinstance(task, MultiLabel):
-            found = task.reached(found)
+        found: numpy.ndarray = self.task.decided(self.estimates)
         return found
 
     def _named(self, values: numpy.ndarray) -> Any:

@@ -108,7 +108,7 @@ class Recognizer:
         best = np.argsort(-found, kind="stable")
         chosen = [int(best[0])]
         if isinstance(task, MultiLabel):
-            chosen = np.flatnonzero(task.reached(found)).tolist()
+            chosen = np.flatnonzero(task.decided(found)).tolist()
         many = len(found) > _MOST_CLASSES
         classes = [
             {"name": self.classes[i], "probability": float(found[i]), "chosen": i in chosen}

@@ -49,7 +49,7 @@ def answer_of(model: Model, sample: numpy.ndarray, target: str | None = None) ->
     best = 0 if task.name == "regression" else int(estimates.argmax())
     by_name = {name: float(x) for name, x in zip(names, estimates, strict=True)}
     if isinstance(task, MultiLabel):
-        there = task.reached(estimates[None])[0]
+        there = task.decided(estimates[None])[0]
         predicted = listed(names, there, True, len(names))
         present = [name for name, x in zip(names, there, strict=True) if x]
         facts: dict[str, Any] = {"labels": present, "probabilities": by_name}

@@ -67,7 +67,7 @@ def samples_of_targets(model: Model, data: Dataset, rows: Sequence[int]) -> list
     task, is_labels = model.task, isinstance(model.task, MultiLabel)
     errors = errors_of(estimates, data.labels, is_labels)
     followed = most_wrong(errors, rows) if rows else chosen(estimates, errors, is_labels)
-    decided = task.reached(estimates) if isinstance(task, MultiLabel) else estimates
+    decided = task.decided(estimates)
     facts = []
     for row, column in followed:
         name, true, estimate = data.classes[column], data.labels[row], estimates[row]

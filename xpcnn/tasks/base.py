@@ -104,6 +104,10 @@ class Task:
         """Return what is predicted: classes (n,), labels 0 and 1 (n, k), int64; or numbers."""
         raise NotImplementedError
 
+    def decided(self, estimates: Array) -> Array:
+        """Return what `decide` would for estimates (n, k), such as means over views."""
+        return estimates
+
     def measure(self, estimates: numpy.ndarray, targets: numpy.ndarray) -> dict[str, float]:
         """Return the `figures` by name, of all samples of a validation."""
         return {}

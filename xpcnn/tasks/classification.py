@@ -57,6 +57,9 @@ class Classification(Task):
     def decide(self, loss: Loss, scores: Array) -> Array:
         return loss.decide(scores)
 
+    def decided(self, estimates: Array) -> Array:
+        return ops.most_probable(estimates)
+
 
 def class_labels(labels: Array, outputs: int) -> Array:
     """Return labels as class indices (n,): of probabilities (n, outputs), the most probable one."""

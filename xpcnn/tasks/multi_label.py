@@ -74,12 +74,11 @@ class MultiLabel(Task):
         return xp.sum(xp.astype(right, xp.int64))
 
     def decide(self, loss: Loss, scores: Array) -> Array:
-        return self.reached(loss.probabilities(scores))
+        return self.decided(loss.probabilities(scores))
 
-    def reached(self, p: Array) -> Array:
-        """Return which probabilities (n, k) reach the thresholds: 0 and 1, int64."""
-        xp = namespace(p)
-        return xp.astype(p >= self.limits(p), xp.int64)
+    def decided(self, estimates: Array) -> Array:
+        xp = namespace(estimates)
+        return xp.astype(estimates >= self.limits(estimates), xp.int64)
 
     def measure(self, estimates: numpy.ndarray, targets: numpy.ndarray) -> dict[str, float]:
         found = per_label(estimates, targets, self.limits(estimates))
