@@ -151,6 +151,8 @@ def fails(what: str) -> None:
         model_of("regression").fit(IMAGES, MEANS * numpy.nan, epochs=1)
     elif what == "monitor":
         model_of("regression").fit(NUMBERS, epochs=1, validation=0.1, monitor="val_accuracy")
+    elif what == "figure":
+        model_of("multi-label").fit(LABELS, epochs=1, validation=0.1, monitor="val_auc")
     elif what == "mixup":
         model_of("regression").fit(NUMBERS, epochs=1, augment=[Mixup()])
     elif what == "metric":
@@ -172,6 +174,7 @@ def fails(what: str) -> None:
         ("no 0 or 1", "data set 'arrays': 240 of 240 multi-label targets are not 0 or 1"),
         ("NaN", "data set 'arrays': 240 of 240 regression targets are not a finite number"),
         ("monitor", "the monitor is val_accuracy, and regression has no accuracy"),
+        ("figure", "the monitor is val_auc, and multi-label has no auc"),
         ("mixup", "augment: Mixup mixes the classes of samples, and the targets are numbers"),
         ("metric", "the metric 'top_3' is of classes, and the targets are multi-label"),
         ("thresholds", "there are 1 thresholds for 2 labels"),

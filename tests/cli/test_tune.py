@@ -179,6 +179,27 @@ trials = 1
     assert search(cli, "search.toml", "--out", "folder")["best"]["value"] > 0
 
 
+def test_a_search_by_another_figure(cli: Cli) -> None:
+    """Of weights that were best by their loss, the figure is theirs, not the best of any epoch."""
+    text = (
+        FILE.replace("trials = 3", 'trials = 1\nmetric = "val_f1"') + "[training]\nkeep_best = true"
+    )
+    search_file = Path("search.toml")
+    search_file.write_text(text)
+    assert cli("tune", "search.toml", "--out", "folder").err == (
+        "error: tune.metric is val_f1, and f1 is not among the metrics\n"
+        "Try: --metrics f1, in Python metrics=['f1']\n"
+    )
+    search_file.write_text('metrics = "f1"\n' + text)
+    best = search(cli, "search.toml", "--out", "folder")["best"]
+    ran = json.loads(
+        cli("train", "--config", "folder/best.toml", "--json", "--quiet", "--out", "run").out
+    )
+    epochs = ran["epochs"]
+    kept = min(epochs, key=lambda epoch: epoch["val_loss"])
+    assert (best["value"], best["curve"]) == (kept["val_f1"], [e["val_f1"] for e in epochs])
+
+
 def test_ranges() -> None:
     table = tomllib.loads(FILE)["tune"]
     assert read_tune(table) == Tune(

@@ -177,3 +177,11 @@ def test_the_best_of_a_history() -> None:
     history = History(validations=[Validation(*values, True) for values in steps])
     assert (history.best("val_loss"), history.best("val_accuracy")) == (1, 1)
     assert History().best("val_loss") is None
+
+
+def test_the_best_by_a_metric() -> None:
+    """The higher the better of some, the lower of others; one that is NaN is no best."""
+    found = [{"f1": f1, "log_loss": f1} for f1 in (None, 0.5, 0.9, 0.1)]
+    steps = enumerate(found, 1)
+    history = History(validations=[Validation(step, 1.0, 0.5, True, m) for step, m in steps])
+    assert (history.best("val_f1"), history.best("val_log_loss")) == (2, 3)

@@ -7,6 +7,7 @@ takes it.
 """
 
 import json
+import math
 import os
 import shlex
 import time
@@ -25,11 +26,13 @@ from xpcnn.cli.request import Request
 from xpcnn.cli.run_folder import INIT, locked_run, new_run
 from xpcnn.cli.run_plan import Plan, prepare
 from xpcnn.config import toml
+from xpcnn.config.training_options import LOWER, TrainingOptions
 from xpcnn.errors import ConfigError, XpcnnError, counted, hint, missing, prefix_errors
 from xpcnn.io.atomic import write_bytes
 from xpcnn.runs import Search, Trial
 from xpcnn.runs.search import TRIALS
 from xpcnn.training import Callback, History, StopTraining, Validation
+from xpcnn.training.option_checks import check_figure
 
 try:
     import optuna
@@ -124,8 +127,8 @@ class _Pruning(Callback):
             return
         self.epochs += 1
         self.trial.set_user_attr("epochs", self.epochs)
-        value = record.loss if self.metric == "val_loss" else record.accuracy or 0.0
-        self.trial.report(value, self.epochs)
+        value = record.figure(self.metric)
+        self.trial.report(math.nan if value is None else value, self.epochs)
         if record.step < self.total and self.trial.should_prune():
             self.pruned = True
             raise StopTraining
@@ -137,7 +140,7 @@ def _study(folder: Path, asked: Tune) -> optuna.Study:
     study = optuna.create_study(
         storage=storage,
         study_name="xpcnn",
-        direction="minimize" if asked.metric == "val_loss" else "maximize",
+        direction="minimize" if asked.metric in LOWER else "maximize",
         pruner=optuna.pruners.SuccessiveHalvingPruner(1, REDUCTION),
         load_if_exists=True,
     )
@@ -165,6 +168,7 @@ def _search(
                     progress=False,
                     health=False,
                 )
+            value = _figure(history, plan.settings.training, asked.metric)
         except XpcnnError as error:
             reason = str(error).partition("\n")[0]
             trial.set_user_attr("error", reason)
@@ -172,12 +176,8 @@ def _search(
             raise
         seconds = time.perf_counter() - start
         trial.set_user_attr("seconds", seconds)
-        figures = [value for value in history[asked.metric] if value is not None]
-        kept = plan.settings.training.best_kept
-        best = min(figures) if asked.metric == "val_loss" else max(figures)
-        value = float(best if kept else figures[-1])
         state = "pruned" if pruning.pruned else f"{asked.metric} {value:.4f}"
-        epochs = counted(len(figures), "epoch")
+        epochs = counted(len(history), "epoch")
         say(f"trial {trial.number}: {state} after {epochs}, {seconds:.1f} s", quiet)
         if pruning.pruned:
             raise optuna.TrialPruned
@@ -187,6 +187,19 @@ def _search(
     done = [t for t in study.trials if t.state in over or "error" in t.user_attrs]
     if len(done) < asked.trials:
         study.optimize(run, n_trials=asked.trials - len(done), catch=(XpcnnError,))
+
+
+def _figure(history: History, training: TrainingOptions, metric: str) -> float:
+    """Return a figure of the weights that a trial ended with: its best ones, or the last.
+
+    Raises:
+        XpcnnError: it is no finite number.
+    """
+    best = history.best(training.monitor) if training.best_kept else -1
+    value = None if best is None else history.validations[best].figure(metric)
+    if value is None:
+        raise XpcnnError(f"{metric} is not a finite number")
+    return value
 
 
 def _suggested(trial: optuna.Trial, key: str, choice: Range) -> Any:
@@ -208,9 +221,8 @@ def _check(base: Path, asked: Tune, request_of: Requests) -> None:
         if plan.validation is None:
             message = f"there is nothing to validate on, and {asked.metric} decides"
             raise ConfigError(hint(message, "validation = 0.1"))
-        if asked.metric == "val_accuracy" and not plan.model.task.counts_hits:
-            message = f"tune.metric is val_accuracy, and {plan.model.task.name} has no accuracy"
-            raise ConfigError(hint(message, 'metric = "val_loss"'))
+        training, task, advice = plan.settings.training, plan.model.task, 'metric = "val_loss"'
+        check_figure("tune.metric", asked.metric, training, task, advice)
     except XpcnnError:
         base.unlink()
         raise

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields, is_dataclass, replace
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from xpcnn import optimizers, schedules
 from xpcnn import options as _options
@@ -28,7 +28,13 @@ _OF_FIT = (
 )
 """Arguments of `Model.fit` beside the training options, for advice."""
 
-MONITORS = ("val_loss", "val_accuracy")
+LOWER = ("val_loss", "val_calibration_error", "val_log_loss", "val_mae", "val_rmse")
+HIGHER = (
+    *("val_accuracy", "val_auc", "val_average_precision", "val_f1", "val_r2"),
+    *("val_top_3", "val_top_5"),
+)
+MONITORS = (*LOWER, *HIGHER)
+"""Figures of a validation that may decide which one is best: the lower or the higher the better."""
 
 _BATCH_NORM = re.compile(r"sync|local|groups:[1-9][0-9]{0,8}")
 
@@ -94,7 +100,8 @@ class TrainingOptions:
         "f1", "log_loss", "top_3", "top_5") and functions of your own, of the probabilities (n,
         classes) and labels (n,) of all samples, NumPy arrays, which return a number. They are
         called `val_` and the name of the function. Training does not depend on them.
-    monitor: figure that decides which validation is best, "val_loss" or "val_accuracy".
+    monitor: figure that decides which validation is best: "val_loss", "val_accuracy", or val_ and
+        the name of another figure that its task or `metrics` give it, such as "val_f1".
     keep_best: True: the model ends with the weights of its best validation.
     patience: number of successive validations without improvement after which training stops, with
         the best weights; None for never.
@@ -129,7 +136,7 @@ class TrainingOptions:
     augment: tuple[Augmentation, ...] = ()
     validate_every: int | None = None
     metrics: tuple[str | Metric, ...] = ()
-    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
+    monitor: str = "val_loss"
     keep_best: bool = False
     patience: int | None = None
     max_steps: int | None = None

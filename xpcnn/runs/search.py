@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from xpcnn.config.training_options import LOWER
 from xpcnn.config.values import read_fields
 from xpcnn.errors import CheckpointError, ConfigError, hint
 from xpcnn.runs.record import json_table
@@ -42,7 +43,7 @@ class Trial:
 class Search:
     """A search for hyperparameters.
 
-    metric: the figure that trials are compared by, "val_accuracy" or "val_loss".
+    metric: the figure that trials are compared by, one of `MONITORS`, "val_accuracy".
     ranges: the ranges of values, by key, as in the file.
     trials: the trials, in the order in which they began.
     """
@@ -54,7 +55,7 @@ class Search:
     @property
     def ranked(self) -> list[Trial]:
         """The trials, complete ones first, and of equal states the better one."""
-        sign = -1.0 if self.metric == "val_accuracy" else 1.0
+        sign = 1.0 if self.metric in LOWER else -1.0
 
         def rank(trial: Trial) -> tuple[bool, float]:
             value = math.inf if trial.value is None else sign * trial.value

@@ -1,11 +1,13 @@
 """The history of a run: the figures of its epochs and validations, and notes for the user."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from html import escape
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from xpcnn.argument_advice import no_attribute
+from xpcnn.config.training_options import LOWER
 from xpcnn.errors import ConfigError, counted, hint, nearest
 from xpcnn.markup import curves
 from xpcnn.text_table import Table
@@ -30,6 +32,11 @@ class Validation:
     accuracy: float | None
     ends_epoch: bool
     metrics: dict[str, float | None] = field(default_factory=dict)
+
+    def figure(self, name: str) -> float | None:
+        """Return "val_loss", "val_accuracy" or a metric, "val_f1"; None for what is not there."""
+        figures = {"loss": self.loss, "accuracy": self.accuracy, **self.metrics}
+        return figures.get(name.removeprefix("val_"))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name, each metric as val_<name>."""
@@ -113,10 +120,11 @@ class History:
     def best(self, monitor: str) -> int | None:
         """Return the index of the best validation (the first if tied), or None if there is none.
 
-        monitor: "val_loss", the lower the better, or "val_accuracy", the higher.
+        monitor: one of `MONITORS`; a validation without it is the worst.
         """
-        lower = monitor == "val_loss"
-        values = [v.loss if lower else -(v.accuracy or 0.0) for v in self.validations]
+        sign = 1.0 if monitor in LOWER else -1.0
+        found = [v.figure(monitor) for v in self.validations]
+        values = [math.inf if x is None else sign * x for x in found]
         return values.index(min(values)) if values else None
 
     def would_be_best(self, record: Validation, monitor: str) -> bool:

@@ -28,8 +28,8 @@ def command(context: click.Context, file: str, out: str | None, quiet: bool, as_
     """Search for hyperparameters in ranges that a file gives.
 
     FILE.toml is a file like that of `train --config`, with a table [tune]: trials, metric
-    (val_accuracy, or val_loss, which regression needs), seed, and [tune.ranges], whose keys are
-    those of `train --set`:
+    (val_accuracy, val_loss, or val_ and the name of one of the --metrics or of a figure of
+    regression), seed, and [tune.ranges], whose keys are those of `train --set`:
 
     \b
         [tune.ranges]
