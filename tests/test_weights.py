@@ -83,8 +83,13 @@ def test_weights_are_copies_there_and_back() -> None:
             ShapeError,
             "layers.0.bias has shape (2, 3), expected (3,)\nTry: an array of shape (3,)",
         ),
-        ({"layers.0.bias": [1, 2, 3]}, DTypeError, "layers.0.bias is a builtins.list, expected"),
+        ({"layers.0.bias": [1, 2, 3]}, DTypeError, "layers.0.bias is a list, expected"),
         ({"layers.0.bias": WEIGHT[0] > 0}, DTypeError, "layers.0.bias has dtype bool, expected"),
+        (
+            {"layers.0.bias": numpy.ma.masked_less(WEIGHT[0], 2)},
+            DTypeError,
+            "layers.0.bias: weights are a masked array, whose mask would be ignored",
+        ),
         ({"layers.0.bias": WEIGHT[0] * 1e39}, DataError, "layers.0.bias holds NaN or infinity"),
     ],
 )

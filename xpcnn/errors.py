@@ -96,6 +96,12 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{ending}"
 
 
+def kind(x: object) -> str:
+    """Return the name of a value's type, with its library: "list", "numpy.ndarray"."""
+    library, name = type(x).__module__.partition(".")[0], type(x).__name__
+    return name if library == "builtins" else f"{library}.{name}"
+
+
 def with_context(error: XpcnnError, line: str) -> XpcnnError:
     """Return the error with a further line before its `Try:` line."""
     message, found, advice = str(error).partition("\nTry: ")

@@ -54,6 +54,8 @@ SAME: Mapping[str, tuple[str, ...]] = {
     # methods of callbacks
     "on_step_end": ("on_step",),
     "on_batch_end": ("on_step",),
+    "on_update_end": ("on_step",),
+    "on_iteration_end": ("on_step",),
     "on_train_batch_end": ("on_step",),
     "on_epoch_begin": ("on_epoch_start",),
     "on_train_epoch_start": ("on_epoch_start",),

@@ -28,11 +28,11 @@ from xpcnn.errors import (
     ShapeError,
     counted,
     hint,
+    kind,
     warn_user,
 )
 from xpcnn.losses import L1, MSE, Huber, Loss
 from xpcnn.network import Network
-from xpcnn.ops.checks import kind
 from xpcnn.types import Array, Shape
 
 Data: TypeAlias = Dataset | tuple[Array, Any]

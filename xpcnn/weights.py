@@ -6,8 +6,17 @@ from typing import Any
 import numpy
 
 from xpcnn.backend import Backend
-from xpcnn.errors import ConfigError, DataError, DTypeError, ShapeError, counted, hint, nearest
-from xpcnn.ops.checks import kind
+from xpcnn.data.labels import check_unmasked
+from xpcnn.errors import (
+    ConfigError,
+    DataError,
+    DTypeError,
+    ShapeError,
+    counted,
+    hint,
+    kind,
+    nearest,
+)
 from xpcnn.options import FINITE, POSITIVE, number
 from xpcnn.types import Array, Params, flatten, unflatten_like
 
@@ -54,6 +63,7 @@ def _checked(path: str, value: Any, shape: tuple[int, ...], dtype: str) -> numpy
     if not isinstance(value, numpy.ndarray):
         message = f"{path} is a {kind(value)}, expected an array"
         raise DTypeError(hint(message, "numpy.asarray(...), or an array of the model's backend"))
+    check_unmasked(value, path, "weights")
     if value.dtype.kind not in "fiu":
         message = f"{path} has dtype {value.dtype}, expected real numbers"
         raise DTypeError(hint(message, "array.astype(numpy.float32)"))

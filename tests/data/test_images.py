@@ -17,7 +17,7 @@ REFUSED = [
     (
         [[0]],
         DTypeError,
-        "d: images must be a NumPy array, got builtins.list\nTry: numpy.asarray(images)",
+        "d: images must be a NumPy array, got list\nTry: numpy.asarray(images)",
     ),
     (
         np.zeros((3, 2, 2), np.uint8),

@@ -98,14 +98,14 @@ SAMPLES = [
         "a list of samples",
         lambda b: b.model.predict([[1, 2]]),
         BackendError,
-        "samples are a builtins.list; this model takes NumPy arrays and those of its backend "
+        "samples are a list; this model takes NumPy arrays and those of its backend "
         "'{backend}'\nTry: numpy.asarray(samples)",
     ),
     Mistake(
         "the path of a picture as samples",
         lambda b: b.model.predict("seven.png"),
         BackendError,
-        "samples are a builtins.str; this model takes NumPy arrays and those of its backend "
+        "samples are a str; this model takes NumPy arrays and those of its backend "
         "'{backend}'\nTry: read_picture(path, model.reading).sample[None], of xpcnn.data.pictures",
     ),
     Mistake(

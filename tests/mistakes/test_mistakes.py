@@ -11,7 +11,7 @@ from tests.mistakes.mistake import Given, Mistake, after
 from tests.mistakes.networks import LAYERS, TWO_LIBRARIES
 from tests.mistakes.samples import LABELS, SAMPLES
 from tests.mistakes.words import NAMES, NUMBERS
-from xpcnn.ops.checks import kind
+from xpcnn.errors import kind
 
 ON_EVERY_LIBRARY = [*SAMPLES, *LABELS, *LAYERS]
 ON_NUMPY = [*TWO_LIBRARIES, *NAMES, *NUMBERS, *FILES, *EXTRAS]

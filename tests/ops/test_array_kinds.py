@@ -40,6 +40,12 @@ def test_memory_maps_matrices_and_masked_arrays_are_refused(tmp_path: Path) -> N
         pullback(y.view(numpy.matrix))
 
 
+def test_a_masked_array_alone_is_refused() -> None:
+    message = r"relu: x is a masked array, .* ignored\nTry: x\.filled\(value\)$"
+    with pytest.raises(DTypeError, match=message):
+        ops.relu(numpy.ma.masked_array([1.0, 2.0], [True, False]))
+
+
 def test_a_dy_unlike_the_output_is_refused(lib: Lib) -> None:
     """One of float64 would make all gradients before it float64, at half the speed."""
     y, pullback = ops.relu(lib.asarray([-1.0, 2.0], "float32"))

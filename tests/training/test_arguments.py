@@ -104,8 +104,7 @@ def test_data_and_seeds(call: Callable[..., object]) -> None:
     with pytest.raises(DataError) as caught:
         call(linear(), 3)
     assert str(caught.value) == (
-        "data is a builtins.int, expected a Dataset or (samples, labels)\n"
-        "Try: (samples, labels), two arrays"
+        "data is a int, expected a Dataset or (samples, labels)\nTry: (samples, labels), two arrays"
     )
     with pytest.raises(ConfigError) as refused:
         call(linear(), DATA, seed="x")

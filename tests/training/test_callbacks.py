@@ -197,6 +197,7 @@ def test_a_stopped_run_is_in_a_checkpoint_and_goes_on(moment: str, tmp_path: Pat
     [
         ("on_epoch_begin", "on_epoch_start"),
         ("on_step_end", "on_step"),
+        ("on_update_end", "on_step"),
         ("on_train_end", "on_end"),
         ("on_losss", "on_loss"),
     ],

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from xpcnn.data.stored import Images, Stored, chunks
-from xpcnn.errors import DataError, DTypeError, ShapeError, hint
+from xpcnn.errors import DataError, DTypeError, ShapeError, hint, kind
 from xpcnn.types import Shape
 
 Part = tuple[Images, np.ndarray]  # images and labels
@@ -31,8 +31,7 @@ def check_images(images: Images, where: str) -> None:
         DataError: no images, or NaN or infinity in them.
     """
     if not isinstance(images, np.ndarray | Stored):
-        kind = f"{type(images).__module__}.{type(images).__name__}"
-        message = f"{where}: images must be a NumPy array, got {kind}"
+        message = f"{where}: images must be a NumPy array, got {kind(images)}"
         raise DTypeError(hint(message, "numpy.asarray(images)"))
     if images.ndim != 4:
         message = f"{where}: images must have the shape (n, c, h, w), got {images.shape}"

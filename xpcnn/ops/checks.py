@@ -15,6 +15,7 @@ from xpcnn.errors import (
     ShapeError,
     counted,
     hint,
+    kind,
 )
 from xpcnn.types import Array, Shape, namespace
 
@@ -58,6 +59,13 @@ def check_arrays(op: str, **arrays: Array | None) -> None:
             )
 
 
+def check_unmasked(op: str, name: str, x: Any) -> None:
+    """Reject NumPy's masked arrays, of which an op would take the masked values for all others."""
+    if hasattr(type(x), "mask"):
+        message = f"{op}: {name} is a masked array, whose mask would be ignored"
+        raise DTypeError(hint(message, f"{name}.filled(value)"))
+
+
 def check_library(op: str, first: str, x: Array, second: str, y: Array) -> None:
     """Require two arrays of one library; of NumPy, both plain arrays."""
     if type(x) is type(y):
@@ -81,11 +89,6 @@ def _library(x: Any) -> Any:
         return namespace(x)
     except TypeError:
         return None
-
-
-def kind(x: Any) -> str:
-    """Return the name of an array's type with its library, such as `numpy.ndarray`."""
-    return f"{type(x).__module__.partition('.')[0]}.{type(x).__name__}"
 
 
 def dtype_name(x: Array) -> str:

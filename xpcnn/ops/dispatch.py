@@ -44,7 +44,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from xpcnn.argument_advice import check_arguments
 from xpcnn.backend import kernel_for, without_map
-from xpcnn.ops.checks import check_dy, check_wants
+from xpcnn.ops.checks import check_dy, check_unmasked, check_wants
 from xpcnn.types import Array, is_half, namespace
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -106,9 +106,11 @@ def op(
     def computed(*args: P.args, **kwargs: P.kwargs) -> R:
         x = args[0] if args else next(iter(kwargs.values()), None)
         kernel = kernel_for(x, name)
-        if kernel is None and without_map(x) is not x:  # a memory map has a type of its own
-            named = {argument: without_map(value) for argument, value in kwargs.items()}
-            return run(*map(without_map, args), **named)
+        if kernel is None:
+            check_unmasked(name, names[0], x)
+            if without_map(x) is not x:  # a memory map has a type of its own
+                named = {argument: without_map(value) for argument, value in kwargs.items()}
+                return run(*map(without_map, args), **named)
         is_wide = not half and is_half(getattr(x, "dtype", None))
         if is_wide and not getattr(kernel, "takes_half", False):
             return cast(R, _in_float32(run, x, args, kwargs))
