@@ -118,7 +118,7 @@ CALLS: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: MODEL([Flatten(), Dense(2)], input_shape=(1, 4, 4)).predict(X, batchsize=3),
-        "predict has no argument 'batchsize'\nTry: 'batch_size' (valid: batch_size, samples)",
+        "predict has no argument 'batchsize'\nTry: 'batch_size' (valid: batch_size, samples, views)",
     ),
     (
         lambda: model()(X),
@@ -161,12 +161,16 @@ def test_a_call_of_another_library(call: Callable[[], object], text: str) -> Non
         ({"schedule": "linear"}, "unknown schedule 'linear'\nTry: one of constant, cosine"),
         (
             {"optimizer": "Adam(lr=0.1)"},
-            "unknown optimizer 'Adam(lr=0.1)'\nTry: 'adam', with lr=0.1 beside the name; "
+            "unknown optimizer 'Adam(lr=0.1)'\nTry: 'adam', with lr=0.1 in a file, or by --set; "
             "in Python Adam(lr=0.1) without quotes",
         ),
         (
             {"augment": ["Crop(4)"]},
-            "unknown augmentation 'Crop(4)'\nTry: 'crop', with its options beside the name",
+            "unknown augmentation 'Crop(4)'\nTry: 'crop', with its options in a file, or by --set",
+        ),
+        (
+            {"augment": ["rotate=20"]},
+            "unknown augmentation 'rotate=20'\nTry: 'rotate', with its options in a file, or by",
         ),
         ({"augment": ["RandomCrop"]}, "unknown augmentation 'RandomCrop'\nTry: 'crop' (valid: "),
         ({"schedule": "StepLR"}, "unknown schedule 'StepLR'\nTry: 'step' (valid: constant, "),

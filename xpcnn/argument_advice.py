@@ -6,6 +6,7 @@ libraries are looked up in `foreign_names`.
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, TypeVar
@@ -22,10 +23,11 @@ def advice_on(name: str, valid: Iterable[str]) -> str:
     ours = _ours(name, names)
     if ours is not None:
         return f"{ours!r} (valid: {', '.join(names)})"
-    called, _, rest = name.partition("(")
-    if called != name and (same := [known for known in names if known.lower() == called.lower()]):
-        options = rest.rstrip(") ") if "=" in rest else "its options"
-        return f"{same[0]!r}, with {options} beside the name; in Python {name} without quotes"
+    called, *rest = re.split(r"[(=:]", name, maxsplit=1)
+    if rest and (same := [known for known in names if known.lower() == called.strip().lower()]):
+        options = rest[0].rstrip(") ") if "=" in rest[0] else "its options"
+        in_python = f"; in Python {name} without quotes" if "(" in name else ""
+        return f"{same[0]!r}, with {options} in a file, or by --set{in_python}"
     return INSTEAD.get(name.lower()) or nearest(name, names)
 
 

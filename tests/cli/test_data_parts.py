@@ -139,7 +139,7 @@ def test_pictures_to_validate_on_are_read_as_those_to_train_on(cli: Cli) -> None
     *notes, said = opening(cli, *flags, "--out", "run")
     assert notes == [
         "note: files skipped, as their ending is not that of a picture: 1 (.db)",
-        "note: damaged pictures left out: 1 of 25",
+        "note: damaged pictures left out: 1 of 25; the first: photos/train/dog/cut.png: is empty",
     ]
     assert "(16 images, 4 for validation, its own part), " in said
     assert tomllib.loads(Path("run/config.toml").read_text())["skip-damaged"] is True

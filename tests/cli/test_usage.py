@@ -78,6 +78,7 @@ from tests.cli.conftest import Cli
             ["train", "--dataset", "a.csv", "--image-size", "16x16"],
             "--image-size 16x16: expected a height and a width such as 28,28",
         ),
+        (["train", "--image-size", "64"], "a height and a width such as 64,64"),
         (["train", "--loss", "ce"], "--loss ce is none of cross-entropy, bce, "),
         (["summary", "small", "--batch-size", "0"], "0 is not in the range x>=1"),
     ],
@@ -88,6 +89,13 @@ def test_wrong_usage(cli: Cli, arguments: list[str], message: str) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
     assert ran.err.startswith("Usage: xpcnn ")
+
+
+def test_a_folder_with_a_space_in_its_name(cli: Cli) -> None:
+    Path("Some photos").mkdir()
+    ran = cli("train", "--dataset", "Some", "photos")
+    assert ran.err.endswith("argument (photos). Try: --dataset 'Some photos'\n")
+    assert cli("train", "--dataset", "some photos").err.endswith("; or the path 'Some photos'\n")
 
 
 def test_a_variable_may_name_what_a_command_does_not_need(

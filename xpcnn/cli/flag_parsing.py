@@ -58,7 +58,8 @@ def image_size(text: str | None) -> tuple[int, int] | None:
         return None
     parts = text.split(",")
     if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
-        message = f"--image-size {text}: expected a height and a width such as 28,28"
+        square = f"{text},{text}" if text.isdecimal() else "28,28"
+        message = f"--image-size {text}: expected a height and a width such as {square}"
         raise click.BadParameter(message)
     return int(parts[0]), int(parts[1])
 

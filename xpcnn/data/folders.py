@@ -26,7 +26,7 @@ from xpcnn.data.folder_tree import (
     parts,
     scan,
 )
-from xpcnn.data.picture_sets import read_alike, read_set, unreadable
+from xpcnn.data.picture_sets import left_out, read_alike, read_set, unreadable
 from xpcnn.data.reading import Fit, Reading
 from xpcnn.data.streams.folder_index import index_of
 from xpcnn.data.streams.stream_parts import Wanted, as_streams, may_stay
@@ -81,7 +81,7 @@ def read(
         if not skip_damaged:
             advice = "fix or remove them, or --skip-damaged (skip_damaged=True) to leave them out"
             raise unreadable(paths, found.damaged, advice)
-        notes.append(f"damaged pictures left out: {len(found.damaged)} of {len(paths)}")
+        notes.append(left_out(found.damaged, len(paths)))
     labels = np.array([y for pairs in labelled.values() for _, y in pairs], np.int64)
     kept = np.array(found.kept)
     ends = np.cumsum([len(pairs) for pairs in labelled.values()])

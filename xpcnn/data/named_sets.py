@@ -5,6 +5,7 @@ What reads files is imported when it is used.
 
 import os
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from xpcnn.data import digits
@@ -41,7 +42,14 @@ def named(name: str, data_dir: PathLike | None, download: bool) -> tuple[Dataset
     """
     found = known(name)
     if found is None:
-        advice = f"{nearest(name, NAMES)}; or the path of a file or folder that is there"
+        there = {path.casefold(): path for path in os.listdir()}
+        close = get_close_matches(name.casefold(), there, n=1, cutoff=0.8)
+        path = (
+            f"the path {there[close[0]]!r}"
+            if close
+            else "the path of a file or folder that is there"
+        )
+        advice = f"{nearest(name, NAMES)}; or {path}"
         raise ConfigError(hint(f"unknown data set {shown(name)!r}", advice))
     (images, labels), (test_images, test_labels), names = _read(found, data_dir, download)
     colour = images.shape[1] == 3  # pictures of 8 bits; the grey ones are drawings

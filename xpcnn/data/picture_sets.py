@@ -199,6 +199,12 @@ def unreadable(paths: Sequence[Path], damaged: Sequence[DataError], advice: str)
     return DataError(hint(message, advice))
 
 
+def left_out(damaged: Sequence[DataError], count: int) -> str:
+    """Return the note about damaged pictures of `count` that are left out; names the first."""
+    first = reason_of(damaged[0])
+    return f"damaged pictures left out: {len(damaged)} of {count}; the first: {first}"
+
+
 def _header(path: PictureFile) -> _Header:
     with opened(path) as picture:
         grey = picture.mode in _GREY or depth(picture) != "8 bits"

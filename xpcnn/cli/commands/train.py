@@ -42,7 +42,7 @@ def command(context: click.Context, /, **_: Any) -> None:
     from xpcnn.engines import opened_group
 
     if context.args:
-        context.fail(_unexpected(context.args))
+        context.fail(_unexpected(context.args, context.params.get("dataset")))
     request = Request(context)
     diagnostics = request.flags.diagnostics()
     if len(diagnostics) > 1:
@@ -76,14 +76,19 @@ def command(context: click.Context, /, **_: Any) -> None:
         answer(text)
 
 
-def _unexpected(arguments: list[str]) -> str:
-    """Return the error for arguments without a flag, with the flag that the first may stand for."""
+def _unexpected(arguments: list[str], dataset: str | None) -> str:
+    """Return the error for arguments without a flag, with the flag that the first may stand for.
+
+    dataset: that of the flag, which may be the beginning of a path with spaces.
+    """
     from xpcnn.data.loading import is_path
     from xpcnn.data.named_sets import known
 
     plural = "s" if len(arguments) > 1 else ""
     error = f"Got unexpected extra argument{plural} ({' '.join(arguments)})"
     first = arguments[0]
+    if dataset is not None and Path(whole := " ".join([dataset, *arguments])).exists():
+        return f"{error}. Try: --dataset {shlex.quote(whole)}"
     if written := re.fullmatch(r"([\u2010-\u2015-]*)(\w[\w-]*)(?:=(.*))?", first, re.DOTALL):
         dashes, name, value = written.groups()
         flag = f"--{name.replace('_', '-').lower()}"

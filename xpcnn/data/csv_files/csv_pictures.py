@@ -29,7 +29,7 @@ from xpcnn.data.folder_tree import NAMES, PARTS, Name
 from xpcnn.data.images import Part
 from xpcnn.data.labels import MOST_CLASSES
 from xpcnn.data.picture_files import has_picture_name
-from xpcnn.data.picture_sets import read_alike, read_set, unreadable
+from xpcnn.data.picture_sets import left_out, read_alike, read_set, unreadable
 from xpcnn.data.reading import Reading
 from xpcnn.data.streams.folder_index import FolderIndex
 from xpcnn.data.streams.stream_parts import Wanted, as_streams, may_stay
@@ -154,7 +154,7 @@ def _with_images(
         advice = "fix or remove them, or --skip-damaged (skip_damaged=True) to leave them out"
         raise unreadable(paths, found.damaged, advice)
     if found.damaged:
-        notes += (f"damaged pictures left out: {len(found.damaged)} of {len(paths)}",)
+        notes += (left_out(found.damaged, len(paths)),)
     kept = np.array(found.kept)
     parts: dict[Name, Part] = {"train": (found.images, labels[kept])}
     if len(members) > 1:

@@ -11,7 +11,7 @@ import numpy as np
 
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.images import Part
-from xpcnn.data.picture_sets import KEPT, reading_of_some
+from xpcnn.data.picture_sets import KEPT, left_out, reading_of_some
 from xpcnn.data.pictures import check_reading
 from xpcnn.data.reading import Fit, Reading, Size
 from xpcnn.data.stored import STREAM_FROM
@@ -94,8 +94,8 @@ def in_memory(index: Index, rows: Mapping[Name, np.ndarray], wanted: Wanted) -> 
         images, kept = every.with_rows(own).readable()
         parts[name] = images, index.labels[own[kept]]
     if every.damaged:
-        left_out = f"damaged pictures left out: {len(every.damaged)} of {len(every)}"
-        notes = (*notes, left_out)
+        found = [every.damaged[row] for row in sorted(every.damaged)]
+        notes = (*notes, left_out(found, len(every)))
     return Streamed(parts, every.reading, notes)
 
 
