@@ -118,7 +118,8 @@ CALLS: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: MODEL([Flatten(), Dense(2)], input_shape=(1, 4, 4)).predict(X, batchsize=3),
-        "predict has no argument 'batchsize'\nTry: 'batch_size' (valid: batch_size, ",
+        "predict has no argument 'batchsize'\n"
+        "Try: 'batch_size' (valid: batch_size, samples, views)",
     ),
     (
         lambda: model()(X),
