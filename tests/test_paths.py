@@ -2,12 +2,15 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import xpcnn
 from xpcnn import Model, data, models
+from xpcnn.data.pictures import read_picture
+from xpcnn.data.reading import Pictures
 from xpcnn.errors import ConfigError, DataError
 from xpcnn.layers import Dense, Flatten
 from xpcnn.training import replay
@@ -37,3 +40,5 @@ def test_an_address_is_no_path() -> None:
     advice = "there is no such file or folder\nTry: download it, and unpack an archive"
     with pytest.raises(DataError, match=advice):
         data.load("https://127.0.0.1/photos.zip")
+    with pytest.raises(DataError, match="no such file\nTry: download it first"):
+        read_picture(Path("https://127.0.0.1/cat.png"), Pictures("RGB", (8, 8)))

@@ -13,6 +13,7 @@ import pytest
 
 from tests.data.small_pictures import dot, picture, png
 from xpcnn.data import picture_files
+from xpcnn.data.picture_sets import read_set
 from xpcnn.data.pictures import read_picture
 from xpcnn.data.reading import Pictures
 from xpcnn.errors import DataError
@@ -90,6 +91,8 @@ def test_heic_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     needs = "reading HEIC pictures needs pillow-heif, which is not installed"
     advice = "Try: pip install 'xpcnn[heic]', or JPEG files"
     assert refusal(path) == f"{path}: {needs}\n{advice}"
+    with pytest.raises(DataError, match=r"Try: pip install 'xpcnn\[heic\]', or JPEG files; or "):
+        read_set([path, path])
     other = path.rename(tmp_path / "a.jpg")
     message = f"{other}: is a HEIC picture under another name"
     assert refusal(other) == f"{message}\nTry: a name that ends in .heic"

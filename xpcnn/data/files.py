@@ -8,6 +8,7 @@ the file.
 import errno
 import gzip
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterable, Iterator
@@ -104,6 +105,11 @@ def is_there(path: PathLike, error: type[XpcnnError] = DataError) -> bool:
     return True
 
 
+def is_address(path: PathLike) -> bool:
+    """Whether a path is one on the web, https://..., of which Path keeps one slash."""
+    return re.match("[a-z]+:/", str(path)) is not None
+
+
 def open_regular(path: PathLike, error: type[XpcnnError] = DataError) -> BufferedReader:
     """Open a regular file to read its bytes, without ever waiting for it.
 
@@ -114,7 +120,8 @@ def open_regular(path: PathLike, error: type[XpcnnError] = DataError) -> Buffere
     try:
         file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - the caller closes it
     except FileNotFoundError as cause:
-        raise error(hint(f"{shown(path)}: there is no such file", "check the path")) from cause
+        advice = "download it first" if is_address(path) else "check the path"
+        raise error(hint(f"{shown(path)}: there is no such file", advice)) from cause
     except OSError as cause:
         reason = cause.strerror or str(cause)
         raise error(hint(f"{shown(path)}: cannot be read: {reason}", _CHECK)) from cause

@@ -6,7 +6,6 @@ that its name does not show.
 """
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from xpcnn.data import folders, idx, npz
 from xpcnn.data.contents import Contents, ReadOptions, check_task_name, note_on, numbers_to, task_of
 from xpcnn.data.csv_files import csv_contents, csv_pictures
 from xpcnn.data.csv_files.csv_columns import Columns, is_csv
-from xpcnn.data.files import is_there, shown
+from xpcnn.data.files import is_address, is_there, shown
 from xpcnn.data.folder_tree import Name
 from xpcnn.data.labels import check_range
 from xpcnn.data.named_parts import files_in
@@ -105,8 +104,7 @@ def _contents(path: Path, options: ReadOptions) -> Contents:
             options.stream,
         )
     if not is_there(path):
-        address = re.match("[a-z]+:/", str(path)) is not None
-        fix = "download it, and unpack an archive" if address else "check the path"
+        fix = "download it, and unpack an archive" if is_address(path) else "check the path"
         raise DataError(hint(f"{shown(path)}: there is no such file or folder", fix))
     if named:
         return csv_contents.read_pictures(path, options)

@@ -10,7 +10,7 @@ import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -151,6 +151,12 @@ def _read_heif(path: PictureFile) -> None:
     except ModuleNotFoundError as error:
         message = f"{path}: reading HEIC pictures needs pillow-heif, which is not installed"
         raise DataError(hint(message, "pip install 'xpcnn[heic]', or JPEG files")) from error
+
+
+def with_package(errors: Iterable[Exception], advice: str) -> str:
+    """Return advice on pictures that cannot be read, after the package that one of them needs."""
+    own = [str(error).partition("\nTry: ")[2] for error in errors]
+    return next((f"{each}; or {advice}" for each in own if each.startswith("pip ")), advice)
 
 
 class _Quiet:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xpcnn.data.folder_tree import NAMED
-from xpcnn.data.picture_files import DAMAGE, PictureFile, opened, require_pillow
+from xpcnn.data.picture_files import DAMAGE, PictureFile, opened, require_pillow, with_package
 from xpcnn.data.picture_modes import WITHOUT_WHITE, Depth, depth, lost_bits, upright_size
 from xpcnn.data.pictures import as_sample, check_reading, load, read_picture
 from xpcnn.data.reading import Fit, Mode, Pictures, Reading, Size
@@ -196,7 +196,7 @@ def unreadable(paths: Sequence[Path], damaged: Sequence[DataError], advice: str)
     listing = "\n  ".join([*lines[:NAMED], *more])
     folder = os.path.commonpath([path.parent for path in paths])
     message = f"{folder}: {len(lines)} of {len(paths)} pictures cannot be read:\n  {listing}"
-    return DataError(hint(message, advice))
+    return DataError(hint(message, with_package(damaged, advice)))
 
 
 def left_out(damaged: Sequence[DataError], count: int) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from xpcnn.data.picture_files import PictureFile
+from xpcnn.data.picture_files import PictureFile, with_package
 from xpcnn.data.pictures import read_picture
 from xpcnn.data.reading import Pictures, Reading
 from xpcnn.data.stored import Images, Stored, in_order
@@ -134,7 +134,7 @@ class Stream(Stored):
         except DataError as error:
             if not self.skip_damaged:
                 reason = reason_of(error)
-                raise DataError(hint(reason, _SKIP)) from error
+                raise DataError(hint(reason, with_package([error], _SKIP))) from error
         for other in of_its_class(self.index.labels, self.own_part, row):
             try:
                 return self._sample(other)
