@@ -107,7 +107,7 @@ def op(
         x = args[0] if args else next(iter(kwargs.values()), None)
         kernel = kernel_for(x, name)
         if kernel is None:
-            check_unmasked(name, names[0], x)
+            check_unmasked(name, names[0] if names else "x", x)
             if without_map(x) is not x:  # a memory map has a type of its own
                 named = {argument: without_map(value) for argument, value in kwargs.items()}
                 return run(*map(without_map, args), **named)
