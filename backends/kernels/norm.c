@@ -26,11 +26,7 @@ struct Arguments {
 /* A channel, and the line of its forward pass: z = (x - mean) * slope + shift, of which a ReLU is up to
    `cap`. Where something was added before the ReLU, its output y is kept, and dz, the gradient of the sum,
    is wanted. */
-typedef struct {
-    const float *x, *dy, *y;
-    float *dz, *dx;
-    float mean, slope, shift, cap;
-} Channel;
+typedef struct { const float *x, *dy, *y; float *dz, *dx; float mean, slope, shift, cap; } Channel;
 
 /* What follows the normalisation: nothing; a ReLU; something is added, and then a ReLU. */
 enum { NOTHING, RELU, ADD_RELU };

@@ -4,10 +4,10 @@
        dx = scale (g - mean(g) - xhat mean(g xhat)), g = gamma dy
 
    In batch-last memory a column is a sample, or a pixel of one. Row r of all rows has the weights gamma
-   and beta number r / each % weights. Columns are read twice, in each direction: once for statistics,
-   once for the result; and a strip of rows at a time, which stays in the nearest cache. Where there are
-   few tiles of columns, threads share the rows of each. Rows of a part of a vector are taken as one that
-   fills it, and the statistics of its columns merged.
+   and beta number r / each % weights. Columns are read twice, forward as backward, a strip of rows at a
+   time: once for statistics, then for the result from the last row to the first, as the last ones are
+   still in a cache. Where there are few tiles of columns, threads share the rows of each. Rows of a part
+   of a vector are taken as one that fills it, and the statistics of its columns merged.
 
    The mean mean' and the sum of squares M' of a strip of k rows are taken of x - s, where s is the mean of
    the t rows before, or of the first strip itself, and merged with those of the rows before (Chan, Golub,
@@ -140,10 +140,8 @@ INLINE void add_gradients(const Arguments *a, const Tile *t, Part p)
         k += count;
         some = 0;
     }
-    for (long l = 0; l < p.count; l++) {
-        t->sums[p.at + l].one += ((float *)sum)[l];
-        t->sums[p.at + l].other += ((float *)sum_xhat)[l];
-    }
+    for (long l = 0; l < p.count; l++)
+        t->sums[p.at + l].one += ((float *)sum)[l], t->sums[p.at + l].other += ((float *)sum_xhat)[l];
 }
 
 INLINE void write_result(const Arguments *a, const Tile *t, Part p)
@@ -170,11 +168,11 @@ INLINE void write_result(const Arguments *a, const Tile *t, Part p)
 }
 
 /* Both are copies, which no vector that is written can overlap: so the compiler keeps them in registers. */
-INLINE void in_strips(const Arguments a, const Tile t, long height,
+INLINE void by_strips(const Arguments a, const Tile t, long height, long backwards,
                       void (*step)(const Arguments *, const Tile *, Part))
 {
-    for (long r = t.from; r < t.to; r += height) {
-        long to = least(r + height, t.to), at = 0;
+    for (long i = 0, strips = (t.to - t.from + height - 1) / height; i < strips; i++) {
+        long r = t.from + (backwards ? strips - 1 - i : i) * height, to = least(r + height, t.to), at = 0;
         for (; at + SUMS * LANES <= t.columns; at += SUMS * LANES)
             step(&a, &t, (Part){r, to, at, SUMS * LANES});
         if (at < t.columns)
@@ -182,8 +180,18 @@ INLINE void in_strips(const Arguments a, const Tile t, long height,
     }
 }
 
-/* y or dx, from the statistics of all shares, the first of which are `sums`. Row by row, in the order of
-   memory, unless a row is one part. */
+/* GCC makes two loops of it: one for rows with a weight each, whose weights stay in registers. */
+INLINE void in_strips(Arguments a, Tile t, long height, long backwards,
+                      void (*step)(const Arguments *, const Tile *, Part))
+{
+    if (a.each == 1 && t.fold.weights == 1)
+        a.each = 1, t.fold = (Fold){1, 1, 1, 1}, by_strips(a, t, height, backwards, step);
+    else
+        by_strips(a, t, height, backwards, step);
+}
+
+/* y or dx, from the statistics of all shares, the first of which are `sums`. Row by row, unless a row is
+   one part. */
 static void result(const Arguments *a, Tile *t, const Sum *sums)
 {
     Columns *of = t->of;
@@ -197,10 +205,9 @@ static void result(const Arguments *a, Tile *t, const Sum *sums)
         long some = to - from;
         const Sum *more = sums + share * TILE + part * n;
         for (long l = 0; l < n; l++)
-            if (a->dy) {
-                all[l].one += more[l].one;
-                all[l].other += more[l].other;
-            } else
+            if (a->dy)
+                all[l].one += more[l].one, all[l].other += more[l].other;
+            else
                 merge(all + l, more[l].one, more[l].other, from * t->fold.rows + part * some, some);
     }
     for (long l = n; l < t->columns; l++)
@@ -212,7 +219,7 @@ static void result(const Arguments *a, Tile *t, const Sum *sums)
         of->shift[l] = (float)(all[l].one / rows); /* of dx alone, as tilt */
         of->tilt[l] = other * of->scale[l];
     }
-    in_strips(*a, *t, a->n <= SUMS * LANES ? STRIP / up(a->n, LANES) : 1, write_result);
+    in_strips(*a, *t, a->n <= SUMS * LANES ? STRIP / up(a->n, LANES) : 1, 1, write_result);
 }
 
 enum { STATISTICS = 1, RESULT = 2 };
@@ -239,8 +246,10 @@ static long shares_of(const Arguments *given, long piece, const long steps)
     float *dgamma = a.dy ? a.parts + piece * 2 * a.weights : 0, *dbeta = a.dy ? dgamma + a.weights : 0;
     if (a.dy && steps & STATISTICS)
         memset(dgamma, 0, 2 * a.weights * sizeof *dgamma);
-    for (long i = all * piece / a.pieces; i < all * (piece + 1) / a.pieces; i++) {
-        long share = i % a.shares, g = i / a.shares / across, first = i / a.shares % across * TILE;
+    long begin = all * piece / a.pieces, end = all * (piece + 1) / a.pieces;
+    for (long k = begin; k < end; k++) {
+        long i = steps == RESULT ? begin + end - 1 - k : k, share = i % a.shares;
+        long g = i / a.shares / across, first = i / a.shares % across * TILE;
         long at = g * a.m * a.n + first, columns = least(TILE, a.n - first);
         float *mean = a.mean + g * given->n + first, *scale = a.scale + g * given->n + first;
         Columns of;
@@ -253,9 +262,9 @@ static long shares_of(const Arguments *given, long piece, const long steps)
         if (steps & STATISTICS) {
             memset(t.sums, 0, columns * sizeof *t.sums);
             if (a.dy)
-                in_strips(a, t, STRIP / up(least(a.n, TILE), LANES), add_gradients);
+                in_strips(a, t, STRIP / up(least(a.n, TILE), LANES), 0, add_gradients);
             else
-                in_strips(a, t, STRIP / up(least(a.n, TILE), LANES), merge_moments);
+                in_strips(a, t, STRIP / up(least(a.n, TILE), LANES), 0, merge_moments);
         }
         if (steps & RESULT)
             result(&a, &t, t.sums - share * TILE);
