@@ -213,6 +213,8 @@ def test_attributes_that_objects_have_elsewhere(owner: str, name: str) -> None:
 def test_a_misspelt_attribute() -> None:
     with pytest.raises(AttributeError, match=r"a Model has no 'evalute'\nTry: 'evaluate' \(valid:"):
         model().evalute(X)  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"\nTry: xpcnn\.export_onnx\(model, 'x\.onnx'\)$"):
+        model().to_onnx("x.onnx")  # type: ignore[attr-defined]
 
 
 def test_labels_twice() -> None:

@@ -19,7 +19,7 @@ from xpcnn.backend import Backend, load
 from xpcnn.errors import GradientError, ShapeError, hint
 from xpcnn.initializers import Draw
 from xpcnn.layers import Context, Layer
-from xpcnn.layers.results import check_methods, check_takes_want_dx
+from xpcnn.layers.results import check_buffers, check_methods, check_takes_want_dx
 from xpcnn.options import check_count, is_whole, shown
 from xpcnn.pullback_check import MOST_ENTRIES, Host, check_pullback, wrong_entries
 from xpcnn.types import Array, Params, Shape, flatten, unflatten_like
@@ -153,13 +153,12 @@ class _Runner:
     ) -> tuple[Array, Params, Any]:
         """Return what `forward` returns, from arrays on the device."""
         ctx = Context(self.training, grad=True, forward_pass=1, source=self._uniform)
-        returned = self.layer.forward(
-            unflatten_like(self.params, on_device),
-            unflatten_like(self.buffers, self.move(flatten(self.buffers), dtype)),
-            on_device[INPUT],
-            ctx,
-        )
+        params = unflatten_like(self.params, on_device)
+        given = unflatten_like(self.buffers, self.move(flatten(self.buffers), dtype))
+        returned = self.layer.forward(params, given, on_device[INPUT], ctx)
         y, buffers, pullback = _parts(self, "forward", "(y, buffers, pullback)", returned)
+        if self.training:
+            check_buffers(buffers, given)
         host = {path: self.backend.to_host(b) for path, b in flatten(buffers).items()}
         return y, unflatten_like(buffers, host), pullback
 

@@ -167,7 +167,9 @@ def test_unknown_types_name_the_nearest(table: dict[str, Any], start: str, advic
 
 
 def test_unknown_layers_may_be_the_callers_own() -> None:
-    with pytest.raises(ConfigError, match=r"; a class of your own is given as layers=\[...\]$"):
+    with pytest.raises(
+        ConfigError, match=r"; a class of your own: xpcnn\.load\(path, layers=\[ThatClass\]\)$"
+    ):
         from_config({"type": "Shift"})
 
 

@@ -164,7 +164,7 @@ def test_a_layer_of_ones_own_is_kept_by_name(path: Path) -> None:
         load_model(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: layers.0: unknown layer type 'Shout'\nTry: ")
-    assert message.endswith("; a class of your own is given as layers=[...]")
+    assert message.endswith("; a class of your own: xpcnn.load(path, layers=[ThatClass])")
 
 
 def test_a_model_that_no_file_can_hold_leaves_the_old_one(saved: Path) -> None:

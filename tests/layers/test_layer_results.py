@@ -58,6 +58,19 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
         ConfigError,
         r"^layers\.1 .Scale.: the pullback takes .dy: Any. -> Any, expected .dy, want_dx=True.",
     ),
+    (
+        Scale(forward_as=lambda found: (found[0], {"seen": X}, found[2])),
+        ConfigError,
+        r"^forward returned the buffers \['seen'\], and init \[\]\nat layers\.1 .*\nTry: the same",
+    ),
+    (
+        Scale(
+            init_as=lambda found: (found[0], {"m": X[0]}, found[2]),
+            forward_as=lambda found: (found[0], {"m": X[0] * FLOAT64}, found[2]),
+        ),
+        ConfigError,
+        r"^forward returned the buffer 'm' as \(3,\) float64, expected \(3,\) float32\n",
+    ),
     (Scale(back_as=lambda dx, da: dx), ConfigError, f"^{AT}a ndarray, expected .dx, gradients."),
     (Scale(back_as=lambda dx, da: (dx, da)), ConfigError, f"^{AT}a tuple, expected .dx, gradie"),
     (Scale(back_as=lambda dx, da: (dx, {})), ShapeError, f"^{AT}None for the gradient of 'a'"),

@@ -198,7 +198,8 @@ def _figure(history: History, training: TrainingOptions, metric: str) -> float:
     best = history.best(training.monitor) if training.best_kept else -1
     value = None if best is None else history.validations[best].figure(metric)
     if value is None:
-        raise XpcnnError(f"{metric} is not a finite number")
+        message = f"{metric} is not a finite number"
+        raise XpcnnError(hint(message, "a larger validation part, or a smaller learning rate"))
     return value
 
 

@@ -92,7 +92,11 @@ def objects(extra_layers: Iterable[type] | None = None) -> Objects:
         message = f"layers is {shown(extra_layers)}, expected a list of classes"
         raise ConfigError(hint(message, "layers=[MyLayer]"))
     layers = {**LAYERS, **_own(extra_layers or ())}
-    more = "" if extra_layers is None else "; a class of your own is given as layers=[...]"
+    more = (
+        ""
+        if extra_layers is None
+        else "; a class of your own: xpcnn.load(path, layers=[ThatClass])"
+    )
     return _makers(
         {
             Layer: Kind("layer", "type", layers, more),

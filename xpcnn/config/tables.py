@@ -92,9 +92,13 @@ def _table(thing: Any, at: str) -> Config:
     label = f"{at} ({kind.__name__})" if at else kind.__name__
     known = {**LAYERS, **INITIALIZERS, **LOSSES, **OPTIMIZERS}.get(kind.__name__)
     if known is None and not isinstance(thing, Layer):
-        names = ", ".join(sorted({**INITIALIZERS, **LOSSES, **OPTIMIZERS}))
         message = f"{label} is not part of xpcnn: a file describes only layers of your own"
-        raise ConfigError(hint(message, f"one of {names}"))
+        advice = f"one of {', '.join(INITIALIZERS)}"
+        if hasattr(thing, "decide"):
+            advice = f"model.get_weights() for the weights; or one of {', '.join(LOSSES)}"
+        elif hasattr(thing, "update"):
+            advice = f"one of {', '.join(OPTIMIZERS)}"
+        raise ConfigError(hint(message, advice))
     if not dataclasses.is_dataclass(kind):
         message = f"{label}: a file cannot describe a layer that is not a dataclass"
         raise ConfigError(hint(message, OWN_LAYER))

@@ -7,7 +7,13 @@ from xpcnn import ops
 from xpcnn.errors import ConfigError, XpcnnError, hint, with_context
 from xpcnn.initializers import Draw
 from xpcnn.layers.base import Context, Layer
-from xpcnn.layers.results import as_initial, as_result, check_methods, checked_pullback
+from xpcnn.layers.results import (
+    as_initial,
+    as_result,
+    check_buffers,
+    check_methods,
+    checked_pullback,
+)
 from xpcnn.types import Array, LayerPullback, Params, Shape
 
 Trace: TypeAlias = list[tuple[str, Shape]]
@@ -41,6 +47,8 @@ def forward_child(
     own = ctx.at(name)
     try:
         y, new, pullback = as_result(layer.forward(params[name], buffers[name], x, own))
+        if ctx.training:
+            check_buffers(new, buffers[name])
     except XpcnnError as error:
         raise with_context(error, location(own.path, layer, trace or start_of_trace(x))) from None
     except Exception as error:

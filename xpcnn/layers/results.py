@@ -38,6 +38,32 @@ def as_result(found: Any) -> tuple[Array, Params, LayerPullback]:
     return found
 
 
+def check_buffers(new: Any, buffers: Params) -> None:
+    """Require new buffers of the names, shapes and dtypes of those before, as `init` made them.
+
+    A file of a model with others could not be read again.
+
+    Raises:
+        ConfigError: there are others.
+    """
+    if not isinstance(new, dict) or new.keys() != buffers.keys():
+        names = [list(each) if isinstance(each, dict) else shown(each) for each in (new, buffers)]
+        message = f"forward returned the buffers {names[0]}, and init {names[1]}"
+        raise ConfigError(hint(message, "the same names, of all buffers, in training"))
+    for name, old in buffers.items():
+        if not isinstance(old, dict):
+            found = new[name]
+            if getattr(found, "shape", None) != old.shape or found.dtype != old.dtype:
+                form = (
+                    f"{tuple(found.shape)} {dtype_name(found)}"
+                    if hasattr(found, "shape")
+                    else shown(found)
+                )
+                message = f"forward returned the buffer {name!r} as {form}, expected "
+                advice = "Python numbers as constants, not NumPy's float64"
+                raise ConfigError(hint(f"{message}{tuple(old.shape)} {dtype_name(old)}", advice))
+
+
 def check_methods(layer: Any) -> None:
     """Require a layer whose `init` and `forward` take the arguments of `Layer`'s.
 
