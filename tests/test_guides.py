@@ -1,9 +1,10 @@
-"""Guides: each opens with an example that runs. On all pages, links and flags exist."""
+"""On all pages, links and flags exist; the guides name every kernel, command and preset.
+
+The examples with which guides open run in `tests/long`.
+"""
 
 import re
 import shlex
-import socket
-import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -17,23 +18,12 @@ from tests.pages import (
     GUIDES,
     PAGES,
     ROOT,
-    alone,
     block,
     blocks,
     broken_links,
-    run_python,
-    run_shell,
 )
 from tests.pages import commands as words_of
 from xpcnn.cli.command_group import COMMANDS, cli
-
-NEEDS = {
-    "look.md": ("jinja2", "matplotlib", "PIL", "starlette", "uvicorn"),
-    "own-data.md": ("PIL",),
-    "scikit-learn.md": ("sklearn",),
-    "tuning.md": ("optuna", "jinja2", "matplotlib"),
-}
-"""Packages that examples need beside those of the base install."""
 
 OF_OTHER_PROGRAMS = {
     *("--quiet", "--check", "--no-compile", "--no-kernels", "--lib"),
@@ -53,39 +43,9 @@ def guide(name: str) -> str:
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
-def test_a_guide_opens_with_an_example_that_runs(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for package in NEEDS.get(page.name, ()):
-        pytest.importorskip(package)
-    alone(tmp_path, monkeypatch)
-    if page.name == "look.md":
-        monkeypatch.setattr("xpcnn.demo.server.serve", check_served)
-    found = blocks(read(page))
-    assert found[0].name == "example" or "." in found[0].name, "<!-- example --> before a block"
-    for name, language, text in found:
-        if "." in name:
-            Path(name).write_text(text, encoding="utf-8")
-        elif name == "example" and language == "python":
-            run_python(text, page.name)
-        elif name == "example":
-            run_shell(text, monkeypatch)
-    if page.name == "configuration.md":
-        check_configuration(next(Path("runs").iterdir()) / "config.toml")
-
-
-def check_served(recognizer: Any, at: socket.socket) -> None:
-    """Stand in for the server, which answers until Ctrl-C; see tests/cli/test_demo.py."""
-    assert recognizer.about()["drawn"]
-    assert at.getsockname()[0] == "127.0.0.1"
-
-
-def check_configuration(file: Path) -> None:
-    """Each value is the one that the guide says wins."""
-    config = tomllib.loads(file.read_text(encoding="utf-8"))
-    assert (config["seed"], config["training"]["epochs"]) == (1, 3)
-    assert config["training"]["optimizer"]["lr"] == 0.002
-    assert config["training"]["augment"] == [{"name": "crop", "pad": 2}]
+def test_a_guide_opens_with_an_example(page: Path) -> None:
+    first = blocks(read(page))[0].name
+    assert first == "example" or "." in first, "<!-- example --> before a block"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,7 +1,6 @@
 """What the user's compiler and processor can do wrong, and what is told of it."""
 
 import os
-import platform
 import types
 from pathlib import Path
 
@@ -53,23 +52,6 @@ def test_a_compiler_that_makes_no_library(
     monkeypatch.setenv("XPCNN_COMPILER", script(tmp_path / "cc", "exit 0"))
     assert not found()[0]
     assert "No such file" in found()[1]
-
-
-def test_the_processor_to_compile_for(
-    compiler: None, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XPCNN_MARCH", "pentium-9")
-    assert not found()[0]
-    assert found()[1].startswith(FAILED)
-    assert "pentium-9" in found()[1]
-    if platform.machine() != "x86_64":
-        return
-    monkeypatch.setenv("XPCNN_COMPILER", script(tmp_path / "cc", 'exec cc "$@" -O0'))  # quickly
-    monkeypatch.setenv("XPCNN_MARCH", "x86-64")
-    assert found()[1].startswith("in C for float32, compiled by ")
-    assert found()[1].endswith(" for x86-64 (SSE2)")
-    monkeypatch.setenv("XPCNN_MARCH", "x86-64-v2")
-    assert library.will_compile()  # the one for another does not do
 
 
 @needs_sh

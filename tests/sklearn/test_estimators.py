@@ -16,7 +16,6 @@ from xpcnn.optimizers import SGD
 pytest.importorskip("sklearn", reason="sklearn: not installed (pip install 'xpcnn[sklearn]')")
 
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -55,17 +54,6 @@ def test_a_feature_that_is_constant_has_the_deviation_of_1(n: int) -> None:
     fitted = CNNRegressor([Dense(1)], epochs=1).fit(x, x[:, 1], sample_weight=last_0)
     assert fitted.model_.std is not None
     assert fitted.model_.std[0] == 1.0
-
-
-def test_a_grid_search_in_two_processes_with_texts_as_labels() -> None:
-    x, labels = digits(400)
-    search = GridSearchCV(
-        CNNClassifier(image_shape=(8, 8), epochs=6), {"lr": [1e-6, 0.1]}, cv=2, n_jobs=2
-    )
-    search.fit(x, labels)
-    assert search.best_params_ == {"lr": 0.1}
-    assert search.score(x, labels) > 0.9
-    assert set(search.predict(x)) == set(labels)
 
 
 def test_rows_and_images_are_the_same_samples() -> None:

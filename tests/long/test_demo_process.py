@@ -3,17 +3,26 @@
 import json
 import shutil
 import signal
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
-from tests.cli.process import start
+from tests.cli.process import end_all, start
 from tests.compiled.support import library
+from tests.pages import alone
 from tests.waiting import PATIENCE
 
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 pytest.importorskip("starlette", reason="Starlette is not installed")
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    alone(tmp_path, monkeypatch)
+    yield
+    end_all()
 
 
 def test_it_trains_a_model_once_serves_it_and_ends(tmp_path: Path) -> None:
