@@ -1,6 +1,7 @@
 """The fixture `lib`: one test on every array library. The option `--no-kernels`: all on references;
 `--lib NAME`: only the tests of one library; `-n auto`: on all cores.
 
+NumPy on references is left out unless an option asks for it: CI runs all with `--no-kernels`.
 A library that cannot be used here skips the first test of a file by its name, with the reason; the
 others are left out.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 import xpcnn
 from tests import cuda_on_host
@@ -62,13 +64,40 @@ def pytest_collection() -> Iterator[None]:
         gc.freeze()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test with the fixture `lib` on every library, unless it names its own."""
+    given = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    is_given = any("lib" in (n.split(",") if isinstance(n, str) else n) for n in given)
+    if "lib" in metafunc.fixturenames and not is_given:
+        lib, path = metafunc.config.getoption("--lib"), metafunc.definition.path
+        names = [lib] if lib else [name for name in LIBS if _is_wanted(name, path)]
+        metafunc.parametrize("lib", names, indirect=True)
+
+
+_TOLD: set[tuple[Path, str]] = set()
+"""The absent libraries that a test of a file skips with the reason."""
+
+
+def _is_wanted(lib: str, path: Path) -> bool:
+    if "conformance" in path.parts:
+        if lib == "cupy-on-host":
+            return False  # a figure would be of a library that nobody uses
+    elif lib == "numpy-no-kernels":
+        return False
+    if is_absent(lib):
+        if (path, lib) in _TOLD:
+            return False
+        _TOLD.add((path, lib))
+    return True
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     lib = config.getoption("--lib")
     chosen: list[pytest.Item] = []
     others: list[pytest.Item] = []
     told: set[tuple[Path, str | None]] = set()
     for item in items:
-        is_chosen = lib in (None, _lib_of(item)) and not _is_not_counted(item)
+        is_chosen = lib in (None, _lib_of(item))
         if is_chosen and is_absent(_lib_of(item)):  # one test of a file says so for all
             is_chosen = (item.path, _lib_of(item)) not in told
             told.add((item.path, _lib_of(item)))
@@ -86,15 +115,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Files(config, log)
 
 
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Let a worker of pytest-xdist send one report of a test that passes, instead of five messages:
+    what it sends takes longer than most tests. Not where somebody asks for times of set-up."""
+    options = item.config.option
+    if not hasattr(item.config, "workerinput") or options.durations or options.xmlpath:
+        return None
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        if report.when == "call" or not report.passed:
+            item.ihook.pytest_runtest_logreport(report=report)
+    return True
+
+
 def _lib_of(item: pytest.Item) -> str | None:
     """Return the name of the library that the fixture `lib` opens for a test, if it has one."""
     callspec = getattr(item, "callspec", None)
     return None if callspec is None else callspec.params.get("lib")
-
-
-def _is_not_counted(item: pytest.Item) -> bool:
-    """Whether a figure of conformance would be of a library that nobody uses."""
-    return "conformance" in item.path.parts and _lib_of(item) == "cupy-on-host"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -108,6 +144,14 @@ def _one_blas_thread() -> Iterator[None]:
 
     with threadpool_limits(1, user_api="blas"):
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_old_for_the_collector() -> None:
+    """Free the circles that the file before left; spare the garbage collector all that still lives,
+    such as imported packages: else it looks at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -131,7 +175,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"skipped {count}: {reason}")
 
 
-@pytest.fixture(params=LIBS)
+@pytest.fixture
 def lib(request: pytest.FixtureRequest) -> Iterator[Lib]:
     """Open one array library; afterwards, the ops know the kernels that they knew before."""
     if request.param == "cupy-on-host" and request.config.getoption("--no-kernels"):
