@@ -29,7 +29,7 @@ LABELS = [0, 0, 1, 2, 2]
 WORDS = """\
 accuracy 0.6000, top-3 0.8000, log loss 0.8893, calibration error 0.1250, AUC 0.7917
 
-class  precision  recall      f1  support
+class  precision  recall      F1  samples
 a         1.0000  0.5000  0.6667        2
 b         0.3333  1.0000  0.5000        1
 c         1.0000  0.5000  0.6667        2

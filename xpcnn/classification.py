@@ -161,7 +161,7 @@ class ClassificationReport:
             (c.name, _figure(c.precision), _figure(c.recall), _figure(c.f1), f"{c.support:,}")
             for c in self.per_class
         ]
-        yield Table("", ("class", "precision", "recall", "f1", "support"), rows, "<>>>>")
+        yield Table("", ("class", "precision", "recall", "F1", "samples"), rows, "<>>>>")
         if self.missing:
             yield f"no sample of: {', '.join(self.missing)}"
         if len(names) > _WIDEST:

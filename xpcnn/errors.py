@@ -102,6 +102,20 @@ def kind(x: object) -> str:
     return name if library == "builtins" else f"{library}.{name}"
 
 
+_FIGURES = {
+    **{name: name.upper() for name in ("f1", "auc", "mae", "rmse", "r2")},
+    "top_3": "top-3",
+    "top_5": "top-5",
+    "support": "samples",
+}
+
+
+def figure_name(name: str) -> str:
+    """Return what people read for the name of a figure: "val_f1" is "val F1"."""
+    part, last = ("val ", name[4:]) if name.startswith("val_") else ("", name)
+    return part + _FIGURES.get(last, last.replace("_", " "))
+
+
 def with_context(error: XpcnnError, line: str) -> XpcnnError:
     """Return the error with a further line before its `Try:` line."""
     message, found, advice = str(error).partition("\nTry: ")

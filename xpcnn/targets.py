@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from xpcnn.errors import LabelError, hint
+from xpcnn.errors import LabelError, figure_name, hint
 from xpcnn.inputs import Data, as_input, as_pair
 from xpcnn.model import Model
 from xpcnn.target_metrics import (
@@ -55,7 +55,7 @@ class TargetReport:
         return f"<p>{self._line()}</p>\n{self.table().html()}"
 
     def _line(self) -> str:
-        shown = (f"{name.replace('_', ' ')} {x:.4f}" for name, x in self.figures.items())
+        shown = (f"{figure_name(name)} {x:.4f}" for name, x in self.figures.items())
         return ", ".join(shown)
 
     def table(self) -> Table:
@@ -66,7 +66,7 @@ class TargetReport:
             for column, own in self.per_column.items()
         ]
         first = "label" if self.task == "multi-label" else "number"
-        header = (first, *(name.replace("_", " ") for name in names))
+        header = (first, *map(figure_name, names))
         return Table("", header, rows, "<" + ">" * len(names))
 
 

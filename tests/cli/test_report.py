@@ -46,7 +46,7 @@ def test_a_report_says_what_evaluate_says(cli: Cli, run: Path) -> None:
     words = page.words[page.words.index("Confusion matrix of") :]
     assert cells in "".join(words.split())  # row by row
     worst = scores["worst"][0]
-    assert f"p({worst['true']}) = {worst['probability']:.4f}, row {worst['row']}" in page.words
+    assert f"p(true) = {worst['probability']:.4f}row {worst['row']}" in page.words
     assert f"xpcnn train --config '{run / 'config.toml'}'" in page.words
     # its curves end where the history does
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])

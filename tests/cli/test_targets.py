@@ -111,7 +111,7 @@ def test_numbers_of_pixels(cli: Cli) -> None:
     assert "estimates 1 number " in cli("card", "run").out
     assert drawn(cli) == {"curves.svg", "overview.svg"}
     page = Path("run/report.html").read_text()
-    assert "mae over epochs" in page
+    assert "MAE over epochs" in page
     assert "of the estimate of value with respect to each pixel" in page
     assert "accuracy over epochs" not in page
     explained = json.loads(cli("explain", "run", "--row", "0", "--json").out)

@@ -51,7 +51,7 @@ def test_a_history_draws_its_figures() -> None:
     assert lines(accuracy) == [[[1, 0.25], [2, 0.75], [3, 0.875]], [[1, 0.5], [3, 0.625]]]
     assert lines(rate) == [[[1, 0.1], [2, 0.05], [3, 0.0]]]
     assert [axes.get_ylabel() for axes in (loss, accuracy, rate)] == [
-        *("loss", "accuracy", "learning rate")
+        *("loss", "accuracy", "learning rate (end of epoch)")
     ]
     assert loss.get_xlabel() == "epoch"
 
@@ -231,3 +231,30 @@ def test_a_data_set_that_cannot_be_drawn() -> None:
         rows.plot()
     with pytest.raises(ConfigError, match="count is 0"):
         rows.plot(0)
+
+
+def test_a_figure_of_the_validation_says_so() -> None:
+    epoch = Epoch(1, 2.0, 0.25, 1.5, 0.5, 0.1, 1.0, 100.0, 10, metrics={"f1": 0.5, "top_3": 0.75})
+    *_, f1, top_3 = History([epoch]).plot().axes
+    assert (f1.get_ylabel(), top_3.get_ylabel()) == ("validation F1", "validation top-3")
+
+
+@pytest.mark.parametrize(
+    ("name", "drawn"),
+    [
+        ("abcdef", "abcdef"),
+        ("abcdefg", "abcde…"),
+        ("很长的中文", "很长…"),
+        ("$1", r"\$1"),
+    ],
+)
+def test_names_are_cut_to_their_room(name: str, drawn: str) -> None:
+    assert canvas.short(name, 6) == drawn
+
+
+def test_long_names_leave_a_confusion_matrix_its_room() -> None:
+    figures = import_module("xpcnn.figures")
+    figure = figures.confusion_matrix(numpy.eye(5, dtype=int), ["Straßenverkehrsüberwachung"] * 5)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.get_position().width > 0.5

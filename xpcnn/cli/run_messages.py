@@ -7,7 +7,7 @@ from xpcnn import data
 from xpcnn.backend import dtypes
 from xpcnn.cli.output import say
 from xpcnn.cli.run_plan import Plan
-from xpcnn.errors import counted
+from xpcnn.errors import counted, figure_name
 
 
 def say_notes(plan: Plan) -> None:
@@ -61,7 +61,7 @@ def closing(folder: Path, scores: dict[str, float], plan: Plan, seconds: float) 
     if network.compute_dtype not in dtypes("numpy"):  # the default of the commands
         on = ["--backend", network.backend.name]
     named = {"accuracy": scores["accuracy"], **scores} if "accuracy" in scores else scores
-    figures = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in named.items())
+    figures = ", ".join(f"{figure_name(name)} {value:.4f}" for name, value in named.items())
     lines = [
         f"test {figures} ({counted(len(plan.test), 'image')}; {seconds:.1f} s in all)",
         f"run folder: {folder}",

@@ -5,10 +5,13 @@ import warnings
 from html import escape
 from io import BytesIO
 from typing import Any, Literal
+from unicodedata import east_asian_width
 from zlib import crc32
 
 from matplotlib import rc_context
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from xpcnn.errors import DataWarning, warn_user
 
@@ -46,6 +49,20 @@ class Canvas(Figure):
 def plain(text: str) -> str:
     """Return a text that matplotlib draws as it is, without formulas between dollars."""
     return text.replace("$", r"\$")
+
+
+def letters(text: str) -> int:
+    """Return how many letters wide a text is; each of Chinese and the like is as wide as two."""
+    return sum(2 if east_asian_width(letter) in ("W", "F") else 1 for letter in text)
+
+
+def short(text: str, most: int) -> str:
+    """Return a text that matplotlib draws as it is, and its beginning where it is too wide."""
+    if letters(text) > most:
+        while letters(text) >= most:
+            text = text[:-1]
+        text += "…"
+    return plain(text)
 
 
 def blank(width: float, height: float) -> Canvas:
@@ -100,3 +117,13 @@ def content_of(figure: Figure, form: Literal["svg", "png"], dpi: int = 200) -> b
         message = f"the font of the picture has no {''.join(lacking)}; a page or an SVG has them"
         warn_user(message, DataWarning)
     return file.getvalue()
+
+
+def label_decades(axis: Axis, low: float, high: float) -> None:
+    """Label a logarithmic axis with a few plain numbers that do not overlap."""
+    parts = (1, 2, 5) if high < 30 * low else (1, 3) if high < 1000 * low else (1,)
+    close = high < 5 * low  # no such number may lie between
+    even = MaxNLocator(4, steps=[1, 2, 5, 10])
+    axis.set_major_locator(even if close else LogLocator(subs=parts))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.set_minor_formatter(NullFormatter())

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from xpcnn.figures.canvas import BLUE, COLOURS, ORANGE, Canvas, blank, plain, style
+from xpcnn.errors import figure_name
+from xpcnn.figures.canvas import BLUE, COLOURS, ORANGE, Canvas, blank, label_decades, plain, style
 
 CURVES: Mapping[str, Sequence[str]] = {
     "loss": ("loss", "val_loss"),
@@ -62,7 +63,7 @@ def curves_of(runs: Mapping[str, Figures]) -> Mapping[str, Sequence[str]]:
         if any(_has_figures(run, keys) for run in runs.values())
     }
     metrics = dict.fromkeys(key for run in runs.values() for key in run.metrics)
-    return {**known, **{key.removeprefix("val_").replace("_", " "): (key,) for key in metrics}}
+    return {**known, **{figure_name(key.removeprefix("val_")): (key,) for key in metrics}}
 
 
 def _has_figures(run: Figures, keys: Sequence[str]) -> bool:
@@ -84,7 +85,9 @@ def draw_curve(axes: Axes, runs: Mapping[str, Figures], name: str) -> None:
     A loss that falls far has a logarithmic axis.
     """
     keys = curves_of(runs)[name]
-    axes.set(xlabel="epoch", ylabel=name)
+    of = "validation " if all(key.startswith("val_") for key in keys) else ""
+    at = " (end of epoch)" if keys == CURVES["learning rate"] else ""
+    axes.set(xlabel="epoch", ylabel=f"{of}{name}{at}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for i, (name_of_run, figures) in enumerate(runs.items()):
         run = plain(name_of_run)
@@ -114,7 +117,8 @@ def draw_curve(axes: Axes, runs: Mapping[str, Figures], name: str) -> None:
             )
     if name == "loss" and 0.0 < _LOGARITHMIC * axes.dataLim.ymin < axes.dataLim.ymax < math.inf:
         axes.set_yscale("log")
+        label_decades(axes.yaxis, axes.dataLim.ymin, axes.dataLim.ymax)
     if len(axes.lines) > _MANY:
         axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
-    elif len(axes.lines) > 1:
+    elif len(axes.lines) > 1 or len(runs) > 1:
         axes.legend(fontsize="small")

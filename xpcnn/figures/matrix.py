@@ -10,12 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from xpcnn.figures.canvas import BLUE, RED, Canvas, blank, plain, style
+from xpcnn.figures.canvas import BLUE, RED, Canvas, blank, letters, short, style
 
 _MOST_NUMBERS = 20  # classes whose cells have room for a number
 _MOST_NAMES = 40  # classes that have room for a name
 _FAINTEST, _STRONGEST = 0.2, 0.75  # part of the colour in a cell, the rest is white
 _DARK = "#1f2328"
+_LONGEST = 14  # letters of a name that are drawn
+_LETTER = 0.1  # inches
 
 
 def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Canvas:
@@ -28,7 +30,8 @@ def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str]) ->
     table = numpy.asarray(counts)
     share = numpy.sqrt(table / numpy.maximum(table.sum(axis=1, keepdims=True), 1))
     colours = _colours(_FAINTEST + (_STRONGEST - _FAINTEST) * share)
-    side = max(4.2, 2.2 + 0.36 * min(n, _MOST_NUMBERS))
+    side = max(5.4, 2.2 + 0.36 * n) if n <= _MOST_NAMES else 5.4
+    names = [short(name, _LONGEST) for name in classes]
     with style():
         figure = blank(side, side)
         axes = figure.subplots()
@@ -36,11 +39,13 @@ def confusion_matrix(counts: Sequence[Sequence[int]], classes: Sequence[str]) ->
         axes.set(xlabel="predicted class", ylabel="true class", aspect="equal")
         axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5))
         if n <= _MOST_NAMES:
-            axes.set_xticks(range(n), [_short(name) for name in classes])
-            axes.set_yticks(range(n), [_short(name) for name in classes])
-            if any(len(name) > 2 for name in classes):
+            axes.set_xticks(range(n), names)
+            axes.set_yticks(range(n), names)
+            if _LETTER * max(map(letters, names)) > 0.6 * side / n:  # wider than a column
                 axes.tick_params(axis="x", rotation=90)
-        axes.tick_params(length=0, labelsize=8 if _MOST_NUMBERS < n <= _MOST_NAMES else 12)
+        else:
+            axes.set(xlabel="predicted class, by number", ylabel="true class, by number")
+        axes.tick_params(length=0)
         (_cells if n <= _MOST_NUMBERS else _image)(axes, table, colours)
     return figure
 
@@ -66,7 +71,3 @@ def _image(axes: Axes, table: numpy.ndarray, colours: numpy.ndarray) -> None:
     """Draw all cells as one image."""
     pixels = numpy.concatenate([colours, (table > 0)[..., None]], axis=-1)
     axes.imshow(pixels, interpolation="nearest")
-
-
-def _short(name: str) -> str:
-    return plain(name if len(name) <= 14 else f"{name[:13]}…")

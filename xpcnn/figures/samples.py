@@ -1,6 +1,5 @@
 """Samples with their predicted classes; and with the curves of the training: a run at a glance."""
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -9,12 +8,13 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
-from xpcnn.figures.canvas import GREY, RED, Canvas, blank, plain, style
+from xpcnn.figures.canvas import GREY, RED, Canvas, blank, letters, short, style
 from xpcnn.figures.curves import Figures, curves_of, draw_curve
 
 _IN_A_ROW = 5
 _FONT = 17  # points; legible on a phone
 _ROOM = 72 / 0.6  # points in an inch, over the width of a letter for each point of its size
+_SMALLEST = 9  # points; longer names are cut
 
 
 class Sample(NamedTuple):
@@ -50,16 +50,13 @@ def sample_sheet(samples: Sequence[Sample]) -> Canvas:
 
 
 def _draw_curves(figure: FigureBase, run: Figures) -> None:
-    """Draw loss and accuracy, if there is one; the loss on a logarithmic axis, if above 0."""
+    """Draw loss and accuracy, if there is one."""
     names = [name for name in ("loss", "accuracy") if name in curves_of({"": run})]
     places = figure.subplots(1, len(names), squeeze=False)[0]
     for axes, name in zip(places, names, strict=True):
         draw_curve(axes, {"": run}, name)
         axes.set(ylabel="", title=name)
-    loss = places[0]
-    if 0.0 < loss.dataLim.ymin < math.inf:
-        loss.set_yscale("log")
-    if len(names) > 1 and (legend := loss.get_legend()):
+    if len(names) > 1 and (legend := places[0].get_legend()):
         legend.remove()  # that of the accuracy says the same
 
 
@@ -71,14 +68,15 @@ def _draw_samples(places: Iterable[Axes], samples: Sequence[Sample], width: floa
     places: axes, at least as many as samples. width: inches for each.
     """
     places = list(places)
+    most = int(0.85 * _ROOM * width / _SMALLEST)
     for axes in places:
         axes.set_axis_off()
     for axes, sample in zip(places, samples, strict=False):
-        title, wrong = plain(sample.predicted), sample.predicted != sample.true
+        title, wrong = short(sample.predicted, most), sample.predicted != sample.true
         if wrong:
-            true = f"({plain(sample.true)})"
-            title += f" {true}" if len(title + true) < 6 else f"\n{true}"
-        longest = max(map(len, title.split("\n")))
+            true = f"({short(sample.true, most - 2)})"
+            title += f" {true}" if letters(title + true) < 6 else f"\n{true}"
+        longest = max(map(letters, title.split("\n")))
         size = min(_FONT, _ROOM * width / longest)
         axes.set_title(title, color=RED if wrong else GREY, fontsize=size)
         axes.imshow(sample.pixels, interpolation="nearest")

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.axis import Axis
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
-from xpcnn.figures.canvas import BLUE, GREY, ORANGE, Canvas, blank, plain, style
+from xpcnn.figures.canvas import BLUE, GREY, ORANGE, Canvas, blank, label_decades, plain, style
 
 _FEW = 8  # different values that get a place each
 
@@ -66,7 +65,7 @@ def trials_by_value(
             axes.set_xlim(-0.5, len(places) - 0.5)
         elif log:
             axes.set_xscale("log")
-            _label_decades(axes.xaxis, min(places), max(places))
+            label_decades(axes.xaxis, min(places), max(places))
         for i, (value, y) in enumerate(zip(values, figures, strict=True)):
             if y is not None:
                 x = places.index(value) if named or few else value
@@ -78,13 +77,3 @@ def trials_by_value(
 
 def _colour(i: int, complete: Sequence[bool], best: int | None) -> str:
     return ORANGE if i == best else BLUE if complete[i] else GREY
-
-
-def _label_decades(axis: Axis, low: float, high: float) -> None:
-    """Label a logarithmic axis with a few plain numbers that do not overlap."""
-    parts = (1, 2, 5) if high < 30 * low else (1, 3) if high < 1000 * low else (1,)
-    close = high < 5 * low  # no such number may lie between
-    even = MaxNLocator(4, steps=[1, 2, 5, 10])
-    axis.set_major_locator(even if close else LogLocator(subs=parts))
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axis.set_minor_formatter(NullFormatter())

@@ -38,7 +38,7 @@ def filters(model: Model) -> dict[str, Any] | None:
         return None
     w = model.get_weights()[f"{first.path}.weight"]  # (f, c, kh, kw)
     tiles = [signed(numpy.nan_to_num(x).mean(axis=0)) for x in w[:_FILTERS]]
-    columns = min(16, len(tiles))
+    columns = min(8, len(tiles))
     shown = grid(numpy.stack(tiles), columns)
     shared = "" if w.shape[1] == 1 else f", the mean over {w.shape[1]} channels"
     alt = f"{len(tiles)} of {len(w)} filters of {w.shape[2]} x {w.shape[3]}{shared}"

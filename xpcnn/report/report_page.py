@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from xpcnn.classification import classification_report
 from xpcnn.data import Dataset
-from xpcnn.errors import counted
+from xpcnn.errors import counted, figure_name
 from xpcnn.figures import svg, training_curve
 from xpcnn.figures.curves import curves_of
 from xpcnn.inputs import as_input
@@ -18,7 +18,7 @@ from xpcnn.report.reported_run import Run, number
 from xpcnn.report.target_samples import CHOICE, samples_of_targets
 from xpcnn.report.templates import render
 from xpcnn.report.timing import BATCH, epoch_times, layer_times, run_parts, update_parts
-from xpcnn.runs.comparison import flat
+from xpcnn.runs.comparison import flat, written
 from xpcnn.targets import target_report
 from xpcnn.version import VERSION
 
@@ -61,7 +61,9 @@ def report(
         what = f"{counted(len(data), 'sample')} of {data.name}, {part} part"
     if data is not None and data.task != "classification":
         targets = {"what": what, "table": target_report(first.model, data).table()}
-        named = [(f"{part} {name}".replace("_", " "), number(x)) for name, x in scores.items()]
+        ordered = {"accuracy": scores["accuracy"]} if "accuracy" in scores else {}
+        ordered |= scores
+        named = [(f"{part} {figure_name(name)}", number(x)) for name, x in ordered.items()]
         numbers = [*named, *numbers[2:]]
         if inside is not None and is_images(data):
             inside["samples"] = samples_of_targets(first.model, data, rows)
@@ -106,7 +108,7 @@ def report(
             "library": first.model.backend.name,
         },
         command=first.command,
-        configuration=[(name, str(value)) for name, value in flat(first.record.config)],
+        configuration=[(name, written(value)) for name, value in flat(first.record.config)],
         environment=[(name, str(value)) for name, value in flat(first.record.environment) if value],
         version=VERSION,
     )

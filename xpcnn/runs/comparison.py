@@ -145,9 +145,16 @@ def differing(runs: Sequence[Record]) -> list[Difference]:
     return found
 
 
+def written(value: Any) -> str:
+    """Return an option as a person writes it: true, none, a list with commas."""
+    if isinstance(value, list):
+        return ", ".join(map(written, value)) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def shown(value: Any) -> str:
     """Return a value for a table of runs."""
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    text = f"{value:g}" if isinstance(value, float) else written(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from xpcnn.argument_advice import no_attribute
 from xpcnn.config.training_options import LOWER
-from xpcnn.errors import ConfigError, counted, hint, nearest
+from xpcnn.errors import ConfigError, counted, figure_name, hint, nearest
 from xpcnn.markup import curves
 from xpcnn.text_table import Table
 
@@ -209,5 +209,4 @@ def _with_metrics(record: Epoch | Validation) -> dict[str, Any]:
 
 
 def _shown(metrics: Mapping[str, float | None]) -> list[str]:
-    named = {name.replace("_", " "): x for name, x in metrics.items() if x is not None}
-    return [f"val {name} {x:.4f}" for name, x in named.items()]
+    return [f"val {figure_name(name)} {x:.4f}" for name, x in metrics.items() if x is not None]

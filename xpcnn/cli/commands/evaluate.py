@@ -62,6 +62,7 @@ def command(
     from xpcnn.cli.model_opening import open_backend, open_model
     from xpcnn.cli.output import answer, say, to_json
     from xpcnn.data.streams.stream import damage_notes
+    from xpcnn.errors import figure_name
     from xpcnn.targets import target_report
 
     opened = open_model(model, open_backend(backend, device, tf32))
@@ -97,7 +98,7 @@ def command(
         named |= {name: scores[name] for name in opened.task.figures}
     elif not plain:
         named["log loss"] = scores["log_loss"]
-    figures = [f"{k.replace('_', ' ')} {x:.4f}" for k, x in named.items() if x is not None]
+    figures = [f"{figure_name(k)} {x:.4f}" for k, x in named.items() if x is not None]
     what = ", ".join(figures) if part == "all" else f"{part} {', '.join(figures)}"
     averaged = "" if plain else f", mean of the views {', '.join(seen)}"
     answer(f"{what} ({len(images):,} {of} {images.name}{averaged}){words}")
