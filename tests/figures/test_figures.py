@@ -83,6 +83,15 @@ def test_the_names_of_many_lines_stand_below_them() -> None:
     assert min(heights) > 0.7 * heights[0]
 
 
+def test_a_figure_for_a_paper() -> None:
+    """PDF, the same bytes every time, with fonts of the kind that journals take."""
+    canvas = import_module("xpcnn.figures.canvas")
+    found = [canvas.content_of(HISTORY.plot(), "pdf") for _ in range(2)]
+    assert found[0] == found[1]
+    assert found[0].startswith(b"%PDF")
+    assert b"/Type3" not in found[0]
+
+
 def test_letters_that_a_picture_cannot_show_are_named() -> None:
     canvas = import_module("xpcnn.figures.canvas")
     with canvas.style():

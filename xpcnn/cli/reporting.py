@@ -27,7 +27,7 @@ class Figures(NamedTuple):
     """Where to write the figures of a report as files, and in which format."""
 
     folder: Path
-    form: Literal["svg", "png"]
+    form: Literal["svg", "png", "pdf"]
 
 
 def write_report(

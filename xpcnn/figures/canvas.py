@@ -4,7 +4,7 @@ import re
 import warnings
 from html import escape
 from io import BytesIO
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from unicodedata import east_asian_width
 from zlib import crc32
 
@@ -17,6 +17,8 @@ from xpcnn.errors import DataWarning, warn_user
 
 GREY, BLUE, ORANGE, RED = "#6e7781", "#2f81f7", "#d9730d", "#d73a49"  # on white and dark pages
 COLOURS = (BLUE, ORANGE, "#2da44e", "#a371f7", "#d6409f", "#1b9e9e", "#b59f3b", RED)
+
+Form: TypeAlias = Literal["svg", "png", "pdf"]
 
 STYLE: dict[Any, Any] = {
     "figure.facecolor": "none",
@@ -33,6 +35,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.labelcolor": GREY,
     "svg.fonttype": "none",  # text stays text, in a font of the reader
+    "pdf.fonttype": 42,  # TrueType, which journals ask for
     "svg.hashsalt": "xpcnn",  # the same file every time
     **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "axes.titlecolor"), GREY),
     **dict.fromkeys(("text.color", "xtick.color", "ytick.color"), GREY),
@@ -96,24 +99,29 @@ def svg(figure: Figure, label: str) -> str:
     return text.replace(GREY, "var(--muted)").strip()
 
 
-def content_of(figure: Figure, form: Literal["svg", "png"], dpi: int = 200) -> bytes:
-    """Return the content of a file with a figure: SVG on a transparent ground, or PNG on white.
+def content_of(figure: Figure, form: Form, dpi: int = 200) -> bytes:
+    """Return the content of a file with a figure: SVG or PDF on a transparent ground, or PNG on
+    white. It is the same every time.
 
     dpi: dots of a PNG in an inch. Warns of letters that its font has not; of SVG, the reader's font
     draws the text.
     """
     file = BytesIO()
-    how = {"metadata": {"Date": None}} if form == "svg" else {"dpi": dpi, "facecolor": "white"}
+    hows: dict[Form, dict[str, Any]] = {
+        "svg": {"metadata": {"Date": None}},
+        "pdf": {"metadata": {"CreationDate": None}},
+        "png": {"dpi": dpi, "facecolor": "white"},
+    }
     with style(), warnings.catch_warnings(record=True) as caught:
         warnings.filterwarnings("always", "Glyph")
-        figure.savefig(file, format=form, **how)
+        figure.savefig(file, format=form, **hows[form])
     lacking = dict[str, None]()
     for warning in caught:
         if glyph := re.match(r"Glyph (\d+)", str(warning.message)):
             lacking[chr(int(glyph[1]))] = None
         else:
             warn_user(str(warning.message), warning.category)
-    if lacking and form == "png":
+    if lacking and form != "svg":
         message = f"the font of the picture has no {''.join(lacking)}; a page or an SVG has them"
         warn_user(message, DataWarning)
     return file.getvalue()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy
 
@@ -10,7 +9,7 @@ from xpcnn.classification import classification_report
 from xpcnn.data import Dataset
 from xpcnn.data.drawn import picture, value_range
 from xpcnn.figures import Canvas, training_curves
-from xpcnn.figures.canvas import content_of
+from xpcnn.figures.canvas import Form, content_of
 from xpcnn.figures.samples import Sample, overview, sample_sheet
 from xpcnn.inputs import as_input
 from xpcnn.io.atomic import write_bytes
@@ -25,7 +24,7 @@ def write_figures(
     runs: Sequence[Run],
     data: Dataset | None,
     rows: Sequence[int],
-    form: Literal["svg", "png"],
+    form: Form,
 ) -> list[Path]:
     """Write every figure to a file of its name in a folder, which is created if it is missing.
 

@@ -37,10 +37,11 @@ from xpcnn.cli.options import (
 )
 @option(
     "--figure-format",
-    type=click.Choice(["svg", "png"]),
+    type=click.Choice(["svg", "png", "pdf"]),
     default="svg",
     show_default=True,
-    text="Format of these files: SVG for pages, on a transparent ground; PNG on a white one.",
+    text="Format of these files: SVG for pages and PDF for papers, on a transparent ground; PNG on "
+    "a white one.",
 )
 @data_options
 @library_options
@@ -50,7 +51,7 @@ def command(
     out: str | None,
     rows: str | None,
     figures: str | None,
-    figure_format: Literal["svg", "png"],
+    figure_format: Literal["svg", "png", "pdf"],
     dataset: str | None,
     data_dir: str | None,
     part: str | None,
