@@ -98,8 +98,8 @@ def test_the_report_of_a_search_has_its_trials(cli: Cli, monkeypatch: pytest.Mon
         assert expected in page.rows
         assert len(trial["curve"]) == trial["epochs"]
     for figure in ("over epochs", "by training.optimizer.lr", "by layers.0.filters"):
-        assert f"val_accuracy of 3 trials {figure}" in page.words
-    assert f"best val_accuracy{found['best']['value']:.4f}" in page.words
+        assert f"validation accuracy of 3 trials {figure}" in page.words
+    assert f"best validation accuracy{found['best']['value']:.4f}" in page.words
     assert "xpcnn train --config folder/best.toml" in page.words
     # beside a run, a section of its page
     assert cli("train", "--config", "folder/best.toml", "--quiet", "--out", "run").code == 0

@@ -92,6 +92,10 @@ def test_a_column_that_does_not_name_parts(folder: Path) -> None:
             "f.csv: line 1 names a picture in place of the columns\nTry: a first line with names",
         ),
         (
+            *("name,label", "my pictures/{i}.png,{c}", DataError),
+            "f.csv: column name has names of pictures, but is not called file\nTry: file in place",
+        ),
+        (
             *("file,label", "/other/{i}.png,{c}", DataError),
             "f.csv: line 2: /other/0.png is not a name within the folder\nTry: names of pictures",
         ),

@@ -63,7 +63,10 @@ def report(
         targets = {"what": what, "table": target_report(first.model, data).table()}
         ordered = {"accuracy": scores["accuracy"]} if "accuracy" in scores else {}
         ordered |= scores
-        named = [(f"{part} {figure_name(name)}", number(x)) for name, x in ordered.items()]
+        named = [
+            (f"{part} {figure_name(name)}", number(x, ".4f" if abs(x) < 1000 else ",.1f"))
+            for name, x in ordered.items()
+        ]
         numbers = [*named, *numbers[2:]]
         if inside is not None and is_images(data):
             inside["samples"] = samples_of_targets(first.model, data, rows)

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from xpcnn.errors import counted
+from xpcnn.errors import counted, figure_name
 from xpcnn.figures import svg
 from xpcnn.figures.trials import trial_curves, trials_by_value
 from xpcnn.report.reported_run import number
@@ -28,6 +28,7 @@ def search_parts(folder: Path, search: Search) -> dict[str, Any]:
     folder: as it is named in commands.
     """
     trials, best, keys = search.trials, search.best, list(search.ranges)
+    metric = _in_words(search.metric)
     rows = [
         (
             *(str(trial.trial), trial.state),
@@ -40,7 +41,7 @@ def search_parts(folder: Path, search: Search) -> dict[str, Any]:
     return {
         "name": folder.absolute().name,
         "numbers": [
-            (f"best {search.metric}", number(None if best is None else best.value)),
+            (f"best {metric}", number(None if best is None else best.value)),
             ("trials", str(len(trials))),
             ("complete", str(states.count("complete"))),
             ("pruned", str(states.count("pruned"))),
@@ -48,16 +49,20 @@ def search_parts(folder: Path, search: Search) -> dict[str, Any]:
             ("training", f"{sum(trial.seconds or 0.0 for trial in trials):.1f} s"),
         ],
         "figures": _figures(search),
-        "header": ("trial", "state", search.metric, "epochs", "seconds", *keys),
+        "header": ("trial", "state", metric, "epochs", "seconds", *keys),
         "rows": rows,
         "errors": [(str(t.trial), t.error) for t in trials if t.error is not None],
         "command": shlex.join(["xpcnn", "train", "--config", str(folder / "best.toml")]),
     }
 
 
+def _in_words(metric: str) -> str:
+    return figure_name(metric).replace("val ", "validation ", 1)
+
+
 def _figures(search: Search) -> list[Markup]:
     """Return the figure over the epochs, and by each key, as SVG."""
-    trials, metric = [trial for trial in search.trials if trial.curve], search.metric
+    trials, metric = [trial for trial in search.trials if trial.curve], _in_words(search.metric)
     if not trials:
         return []
     best = trials.index(search.best) if search.best in trials else None

@@ -73,6 +73,12 @@ def names_pictures(path: Path) -> bool:
         cells = split_cells(lines[1], delimiter)
     except csv.Error:  # what reads the file says so
         return False
+    named = [
+        name for name, cell in zip(names, cells, strict=False) if has_picture_name(cell.strip())
+    ]
+    if column is None and named and len(names) < _PIXELS:
+        message = f"{path}: column {named[0]} has names of pictures, but is not called file"
+        raise DataError(hint(message, f"file in place of {named[0]} in line 1"))
     return column is not None and column < len(cells) and has_picture_name(cells[column].strip())
 
 
