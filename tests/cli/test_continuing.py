@@ -95,6 +95,14 @@ def test_a_run_out_of_time_is_made_longer_with_more_time_only(cli: Cli) -> None:
     assert (ran.code, len(json.loads(ran.out)["epochs"])) == (0, 2)
 
 
+def test_a_run_that_max_steps_has_ended_continues(cli: Cli) -> None:
+    assert cli(*CONSTANT, "--epochs", "1", "--max-steps", "1", "--out", "run").code == 0
+    ran = cli("resume", "run", "--max-steps", "2", "--json")
+    assert (ran.code, json.loads(ran.out)["epochs"][-1]["epoch"]) == (0, 1)
+    assert "note: max_steps was 1 and is now 2\n" in ran.err
+    assert parse(Path("run/config.toml").read_text())["training"]["max_steps"] == 2
+
+
 def test_no_epochs_are_rejected_for_a_finished_run_too(cli: Cli) -> None:
     assert cli(*CONSTANT, "--epochs", "1", "--out", "run").code == 0
     before = {path: path.read_bytes() for path in Path("run").glob("*.*")}

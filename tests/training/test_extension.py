@@ -50,6 +50,20 @@ def test_a_longer_run_equals_one_that_was_long_from_the_start(
     assert (weights == short) == ("max_steps" in changes)
 
 
+@pytest.mark.parametrize("most", [7, None])
+def test_a_run_that_max_steps_has_ended_continues(most: int | None, tmp_path: Path) -> None:
+    """From the middle of its second epoch, as one of that length from the start."""
+    changes: dict[str, Any] = {"schedule": Constant(), "health": False, "unfreeze_after": None}
+    expected, history = trained(**changes, max_steps=most)
+    changes["checkpoints"] = Checkpoints(tmp_path)
+    trained(**changes, max_steps=5)
+    weights, longer = trained(**changes, max_steps=most, resume=True)
+    assert (weights, figures(longer)) == (expected, figures(history))
+    assert f"max_steps was 5 and is now {most or 'none'}" in longer.notes
+    with pytest.raises(ConfigError, match="max_steps is 6, and the run has made "):
+        trained(**changes, max_steps=6, resume=True)
+
+
 @pytest.mark.parametrize(
     ("changes", "update"),
     [

@@ -13,17 +13,18 @@ from xpcnn.training.run_identity import changed_data, with_defaults
 
 _MOST_DIGITS = 18
 
-_MAY_CHANGE = ("epochs", "samples")
-"""What of a run is not compared when it is resumed: `training.extension` handles the epochs, and
+_MAY_CHANGE = ("epochs", "max_steps", "samples")
+"""What of a run is not compared when it is resumed: `training.extension` handles its length, and
 the numbers of samples belong to the data.
 """
 
 
 class Found(NamedTuple):
-    """A checkpoint as read; epochs: those that the run was to have when it was written."""
+    """A checkpoint as read; epochs, max_steps: the length that the run was to have."""
 
     tensors: Tensors
     epochs: int
+    max_steps: int | None
     passes: int
     seconds: float
     history: History
@@ -83,13 +84,25 @@ def found_in(path: Path, tensors: Tensors, table: dict[str, Any], problems: list
         raise CheckpointError(f"{path}: {error}") from error
     history = History(list(past.epochs), list(past.validations), list(past.notes))
     notes = [f"{problem}; went back to {path.name}" for problem in problems]
-    epochs = past.run.get("epochs")
-    if not isinstance(epochs, str) or not epochs.isdecimal() or len(epochs) > _MOST_DIGITS:
+    epochs, most = str(past.run.get("epochs")), str(past.run.get("max_steps"))
+    if not _is_count(epochs) or not (most == "None" or _is_count(most)):
         message = f"{path}: the checkpoint does not say the number of epochs"
         raise CheckpointError(hint(message, "the checkpoint before"))
     return Found(
-        tensors, int(epochs), past.passes, past.seconds, history, past.environment, past.best, notes
+        tensors,
+        int(epochs),
+        None if most == "None" else int(most),
+        past.passes,
+        past.seconds,
+        history,
+        past.environment,
+        past.best,
+        notes,
     )
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 def check_run(now: Mapping[str, str], then: Any) -> None:

@@ -15,7 +15,7 @@ from xpcnn.optimizers.groups import Groups
 from xpcnn.process_group import ALONE, Group, by_all, by_first, shared
 from xpcnn.training.checkpoint_metadata import Found, metadata
 from xpcnn.training.checkpoints import Checkpoints
-from xpcnn.training.extension import check_extension
+from xpcnn.training.extension import extended
 from xpcnn.training.progress import Position, Progress, Weights, named_arrays, with_arrays
 from xpcnn.training.recipe import Arrays
 from xpcnn.training.replay_file import keep
@@ -141,7 +141,7 @@ class Saver:
 
         Raises:
             ConfigError: the checkpoint belongs to another run, or the run cannot continue to the
-                number of epochs that it has now.
+                length that it has now.
             CheckpointError: there are checkpoints, and none can be read.
         """
         fresh = state.now.progress  # has the form of the saved one
@@ -152,7 +152,7 @@ class Saver:
         found = by_first(self.group, lambda: self.checkpoints.read(self.identity, expected))
         if found is None:
             return
-        extended, ended = by_all(self.group, lambda: _extension(found, state.updates))
+        longer, ended = by_all(self.group, lambda: _extension(found, state.updates))
         self._step = state.updates.done_after(found.passes)
         named = {name: self.network.backend.from_host(x) for name, x in found.tensors.items()}
         progress = with_arrays(fresh, named)
@@ -171,7 +171,7 @@ class Saver:
             for name in incomparable(self.options)
         ]
         resumed = f"resumed after update {state.step:,}"
-        for text in [resumed, *extended, *found.notes, *changed, *unknown, *ended]:
+        for text in [resumed, *longer, *found.notes, *changed, *unknown, *ended]:
             state.note(text)
 
 
@@ -185,22 +185,19 @@ def _tensors(progress: Progress, best: Weights | None) -> Arrays:
 
 
 def _extension(found: Found, updates: Updates) -> tuple[list[str], list[str]]:
-    """Return notes on another number of epochs, and on a run that has come to its last update.
+    """Return notes on another length of the run, and on one that has come to its last update.
 
     Raises:
         CheckpointError: the checkpoint contradicts itself.
-        ConfigError: the run cannot continue to the number of epochs that `updates` has.
+        ConfigError: the run cannot continue to the length that `updates` has.
     """
-    epochs, before = updates.options.epochs, found.epochs
     done, size = len(found.history), updates.batches_per_epoch
     if not 0 <= found.passes - done * size <= size:
         message = f"a checkpoint has {found.passes} batches in {counted(done, 'epoch')}"
         raise CheckpointError(hint(message, "remove it, to resume from the one before"))
-    if before == epochs:
-        return [], []
     step = updates.done_after(found.passes)
-    check_extension(updates, before, found.history, step)
+    changes = extended(updates, found.epochs, found.max_steps, found.history, step)
     ended = []
-    if step == updates.total < updates.per_epoch * epochs:
+    if changes and step == updates.total < updates.per_epoch * updates.options.epochs:
         ended.append(f"max_steps={step} has ended the run, whatever its epochs")
-    return [f"epochs was {before} and is now {epochs}"], ended
+    return changes, ended

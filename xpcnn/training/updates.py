@@ -73,7 +73,7 @@ class Updates:
         self.dtype, self.to_device = network.dtype, network.backend.from_host
         self.batches_per_epoch = batches_of(len(train), options)
         self.per_epoch = -(-self.batches_per_epoch // options.accumulate)
-        self.total = self.total_for(options.epochs)
+        self.total = self.total_for(options.epochs, options.max_steps)
         self.augmenter = Augmenter(
             options.augment,
             network.backend,
@@ -83,9 +83,9 @@ class Updates:
             dtype=network.dtype,
         )
 
-    def total_for(self, epochs: int) -> int:
-        """Return the updates of a run of `epochs` epochs, `max_steps` at most."""
-        total, most = self.per_epoch * epochs, self.options.max_steps
+    def total_for(self, epochs: int, most: int | None) -> int:
+        """Return the updates of a run of `epochs` epochs, `most` of them at most."""
+        total = self.per_epoch * epochs
         return total if most is None else min(total, most)
 
     def done_after(self, passes: int) -> int:

@@ -18,6 +18,11 @@ from xpcnn.cli.options import Option, engine_option, processes_option
     type=int,
     help="Epochs of the whole run, including those done: continues a finished run.",
 )
+@click.option(
+    "--max-steps",
+    metavar="NUMBER|none",
+    help="New limit on the updates of the whole run, or none: continues a run that it has ended.",
+)
 @click.option("--max-seconds", type=float, help="New limit on the time of the whole run.")
 @processes_option
 @engine_option
@@ -28,6 +33,7 @@ def command(
     context: click.Context,
     run: str,
     epochs: int | None,
+    max_steps: str | None,
     max_seconds: float | None,
     processes: int | None,
     engine: str | None,
@@ -40,9 +46,9 @@ def command(
     with all its folds. Everything is as its config.toml says; environment variables are ignored.
     The run ends as it would have without the interruption: same weights, same figures.
 
-    With --epochs, a finished run is continued to that many epochs, and ends as if started with that
-    number. That needs a schedule that does not depend on the number of epochs, such as constant;
-    with another one, use `xpcnn train --init RUN`.
+    With --epochs, a finished run is continued to that many epochs, with --max-steps to that many
+    updates, and ends as if started with that number. That needs a schedule that does not depend on
+    it, such as constant; with another one, use `xpcnn train --init RUN`.
     """
     from xpcnn.cli.commands.train import command as train_command
     from xpcnn.cli.error_text import flags_in_errors
@@ -60,12 +66,14 @@ def command(
         launch(processes, engine)
     group = group_of(engine)
     folder = by_all(group, lambda: check_run(Path(run)))
-    if by_all(group, lambda: _is_done(folder, epochs, max_seconds, quiet, as_json)):
+    if by_all(group, lambda: _is_done(folder, epochs, max_steps, max_seconds, quiet, as_json)):
         return
     context.meta[Option.RECORDED] = True
     given = ["--config", str(folder / CONFIG)]
     if max_seconds is not None:
         given += ["--max-seconds", str(max_seconds)]
+    if max_steps is not None:
+        given += ["--max-steps", max_steps]
     if engine is not None:
         given += ["--engine", engine]
     if quiet:
@@ -75,7 +83,7 @@ def command(
     with train_command.make_context("train", given, parent=context) as inner:
         request = Request(inner)
     all_folds = is_cross_validation(request.flags)
-    if all_folds and (epochs is not None or max_seconds is not None):
+    if all_folds and any(limit is not None for limit in (epochs, max_steps, max_seconds)):
         _reject_other_length(folder)
     with ExitStack() as stack, flags_in_errors(inner, request.wheres):
         by_first(group, lambda: stack.enter_context(locked_run(folder)))
@@ -85,7 +93,12 @@ def command(
 
 
 def _is_done(
-    folder: Path, epochs: int | None, max_seconds: float | None, quiet: bool, as_json: bool
+    folder: Path,
+    epochs: int | None,
+    max_steps: str | None,
+    max_seconds: float | None,
+    quiet: bool,
+    as_json: bool,
 ) -> bool:
     """Whether a run is finished, and is not to become longer; if so, give its figures.
 
@@ -102,7 +115,7 @@ def _is_done(
         return False
     config = toml.parse(toml.read(folder / CONFIG))
     _check_unchanged(folder, ended.config, config)
-    longer = (epochs or _epochs(config)) != _epochs(ended.config)
+    longer = (epochs or _epochs(config)) != _epochs(ended.config) or max_steps is not None
     out_of_time = str(ended.stopped).endswith("seconds are over")
     more_time = out_of_time and max_seconds is not None
     if longer and ended.stopped is not None and not more_time:
@@ -125,7 +138,8 @@ def _epochs(config: Mapping[str, Any]) -> Any:
     return config.get("epochs", inner)
 
 
-_MAY_CHANGE = ("epochs", "training.epochs", "max-seconds", "training.max_seconds")
+_LENGTHS = ("epochs", "max-steps", "max-seconds")
+_MAY_CHANGE = (*_LENGTHS, *(f"training.{name.replace('-', '_')}" for name in _LENGTHS))
 
 
 def _check_unchanged(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
