@@ -59,6 +59,8 @@ def test_several_labels_of_pictures(cli: Cli) -> None:
     assert {"loss", "accuracy", "f1", "average_precision"} <= set(facts)
     assert set(facts["per_column"]) == {"red", "left"}
     assert facts["per_column"]["red"]["threshold"] != 0.5
+    turned = cli("evaluate", "run", "--label-column", "left,red", "--details", "--json")
+    assert (json.loads(turned.out), "has changed" in turned.err) == (facts, False)
 
     (table,) = json.loads(cli("predict", "run", "photos/3.png", "--json").out)["predictions"]
     assert table["image"] == "photos/3.png"

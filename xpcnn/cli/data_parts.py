@@ -78,6 +78,8 @@ def open_part(model: Model, flags: DataFlags) -> Part:
     known = None if other or model.task.name != "classification" else model.classes
     if known is not None and known != chosen.classes and set(known) <= set(chosen.classes):
         chosen = chosen.select(classes=known)
+    elif chosen.task == model.task.name != "classification":
+        chosen = model.checked(chosen)  # with the columns of targets in the model's order
     tested = model.provenance.get("test_hash") if trained_on and part == "test" else None
     if tested not in (None, chosen.digest()):
         note = f"{name} has changed since the run: this is not the test part that it was tested "
