@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy
 
-from xpcnn.figures.canvas import blank, content_of, plain, style
+from xpcnn.figures.canvas import blank, content_of, plain, short, style
 from xpcnn.markup import png_address
 from xpcnn.report.pixels import grid
 from xpcnn.report.sheet import SheetRow
 from xpcnn.report.templates import render
 
 _ENLARGED = 56  # pixels of a side that small pictures have at least
+_LONGEST = 20  # letters of a name beside its samples
 
 
 def sheet_page(rows: Sequence[SheetRow], title: str, lead: str) -> str:
@@ -49,12 +50,12 @@ def sheet_picture(rows: Sequence[SheetRow], title: str) -> bytes:
                 for j, pixels in enumerate(line):
                     tiles[i * columns + j] = pixels
             axes.imshow(grid(tiles, columns, 255), interpolation="nearest")
-            axes.set_title(name, fontsize=11)
+            axes.set_title(name if len(sides) > 1 else "", fontsize=11)
             axes.grid(False)
             axes.set_xticks([])
             axes.set_yticks(
                 [i * (h + 1) + h / 2 for i in range(len(shown))],
-                [plain(row.name) for row in shown] if name == sides[0][0] else [],
+                [short(row.name, _LONGEST) for row in shown] if name == sides[0][0] else [],
             )
             axes.tick_params(length=0)
             axes.spines[:].set_visible(False)

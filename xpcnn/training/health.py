@@ -131,8 +131,8 @@ def findings(
         found.append(collapse)
     if updates > 0 and not found and (small := _small_updates(figures)) is not None:
         found.append(small)
-    if updates >= SETTLED and not found and (level := _level(figures, losses)) is not None:
-        found.append(level)
+    if updates >= SETTLED and not found and (stuck := _not_fallen(figures, losses)) is not None:
+        found.append(stuck)
     return found
 
 
@@ -249,7 +249,7 @@ def _small_updates(f: Figures) -> Finding | None:
     return Finding("small updates", where, figure, "ten times the learning rate")
 
 
-def _level(f: Figures, losses: Sequence[float]) -> Finding | None:
+def _not_fallen(f: Figures, losses: Sequence[float]) -> Finding | None:
     """Find a loss that has not fallen, where there is no other finding."""
     if f.expected is None or f.loss < LEARNT * f.expected or len(losses) < EPOCHS:
         return None

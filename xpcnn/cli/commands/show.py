@@ -115,7 +115,10 @@ def command(
     rows = contact_sheet(images, changes, per_class=per_class, seed=seed)
     shape = " x ".join(map(str, images.shape))
     held = counted(len(rows), images.noun)
-    lead = f"{counted(len(images), 'sample')} of {shape} in {held}, {part} part"
+    preposition = "in" if images.task == "classification" else "with"
+    lead = f"{counted(len(images), 'sample')} of {shape} {preposition} {held}, {part} part"
+    if images.task == "regression":
+        lead += "; below each number, samples from its least to its greatest value"
     if changes:
         lead += f"; augmented by {augment}"
     if path.suffix.lower() == ".png":
