@@ -213,6 +213,8 @@ async function start() {
   const trained = model.data ? `trained on ${model.data}, ` : "";
   element("about").textContent = `${model.name}: ${trained}${model.parameters.toLocaleString("en")} parameters, ${model.classes.length} ${plural}`;
   element("classes").caption.textContent = model.task === "regression" ? "Numbers" : `Probability of each ${kind}`;
+  const letters = Math.max(...model.classes.map(name => name.length));
+  element("classes").style.setProperty("--names", `${Math.min(0.6 * letters, 9)}rem`);
   element("size").textContent = `${h} × ${w} pixels${c === 3 ? ", in colour" : ""}`;
   element("sample").alt = `The picture at ${h} by ${w} pixels, as the network gets it`;
   for (const id of ["paper", "undo"]) element(id).hidden = !drawn;
