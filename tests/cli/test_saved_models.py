@@ -44,7 +44,7 @@ def test_evaluate_a_folder_and_a_file(cli: Cli, trained: Path) -> None:
 
 def test_evaluate_the_training_part(cli: Cli, trained: Path) -> None:
     found = answer(cli, "evaluate", trained, "--part", "train")
-    assert (found["part"], found["images"]) == ("train", 1442)
+    assert (found["part"], found["images"]) == ("train", 600)  # the run has a --limit
 
 
 def test_evaluate_on_another_backend(cli: Cli, trained: Path) -> None:

@@ -73,7 +73,8 @@ def open_part(model: Model, flags: DataFlags) -> Part:
     elif own and part == "all":
         chosen = data.load_whole(name, **options, classes=model.classes)
     else:
-        train, test = data.load(name, data_dir, **options)
+        trained = _choice(config) if trained_on and part == "train" else {}
+        train, test = data.load(name, data_dir, **options, **trained)
         chosen = {"train": train, "test": test}.get(part) or joined(train, test)
     known = None if other or model.task.name != "classification" else model.classes
     if known is not None and known != chosen.classes and set(known) <= set(chosen.classes):
@@ -135,15 +136,13 @@ def _validation_part(
     Raises:
         ConfigError: there is none.
     """
-    asked, classes = config.get("validation"), config.get("classes")
+    asked = config.get("validation")
     whole, validation, _ = data.load_parts(
         name,
         data_dir,
         **options,
         validation=asked if isinstance(asked, str) else None,
-        classes=None if classes is None else listed(classes),
-        limit=config.get("limit"),
-        limit_per_class=config.get("limit-per-class"),
+        **_choice(config),
     )
     if "folds" in config:
         _, validation = data.fold(whole, config.get("fold", 1), config["folds"], config["seed"])
@@ -153,6 +152,16 @@ def _validation_part(
         message = f"{name} has no validation part"
         raise ConfigError(hint(message, "--part test, or --dataset with what to evaluate on"))
     return validation
+
+
+def _choice(config: dict[str, Any]) -> dict[str, Any]:
+    """Return which of the training samples a run took, as arguments of `data.load`."""
+    classes = config.get("classes")
+    return {
+        "classes": None if classes is None else listed(classes),
+        "limit": config.get("limit"),
+        "limit_per_class": config.get("limit-per-class"),
+    }
 
 
 def open_rows(model: Model, flags: DataFlags) -> tuple[Part, bool]:

@@ -141,8 +141,8 @@ data_dir_option = option(
 part_option = option(
     "--part",
     type=click.Choice(["test", "validation", "train", "all"]),
-    text="Part of the data set: test, validation (what the run validated on), train (with the "
-    "validation samples) or all. By default the test part; of a file or folder that the model was "
+    text="Part of the data set: test, validation (what the run validated on), train (what it "
+    "trained and validated on) or all. By default the test part; of a file or folder that the model was "
     "not trained on, all.",
 )
 data_options = together(dataset_option, data_dir_option, part_option)
