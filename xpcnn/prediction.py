@@ -82,7 +82,7 @@ class Predictor(ModelState):
             DataError, ShapeError, DTypeError: the samples do not match the model.
             ConfigError: a view is unknown.
         """
-        if len(views_of(views)) > 1 or views[0] != "identity":
+        if views_of(views) != views_of(("identity",)):
             means = self.estimates(samples, batch_size=batch_size, views=views)
             decided: numpy.ndarray = self.task.decided(means)
             return decided

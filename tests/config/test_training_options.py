@@ -88,6 +88,7 @@ def test_counts_that_may_be_left_out(name: str, value: Any) -> None:
             {"monitor": "val_acuracy"},
             "unknown monitor 'val_acuracy'\nTry: 'val_accuracy' (valid: val_accuracy, val_auc, ",
         ),
+        ({"monitor": "f1"}, "unknown monitor 'f1'\nTry: 'val_f1' (valid: "),
         ({"monitor": None}, "unknown monitor None\nTry: one of val_accuracy, val_auc, "),
         ({"optimizer": 3}, "optimizer is 3, expected a name or an object\nTry: a name ('sgd', "),
         (

@@ -142,8 +142,8 @@ part_option = option(
     "--part",
     type=click.Choice(["test", "validation", "train", "all"]),
     text="Part of the data set: test, validation (what the run validated on), train (what it "
-    "trained and validated on) or all. By default the test part; of a file or folder that the model was "
-    "not trained on, all.",
+    "trained and validated on) or all. By default the test part; of a file or folder that the "
+    "model was not trained on, all.",
 )
 data_options = together(dataset_option, data_dir_option, part_option)
 library_options = together(backend_option, device_option, tf32_option)

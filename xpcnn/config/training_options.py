@@ -178,7 +178,9 @@ class TrainingOptions:
                 object.__setattr__(self, name, value)
         if self.monitor not in MONITORS:
             message = f"unknown monitor {self.monitor!r}"
-            raise ConfigError(hint(message, nearest(str(self.monitor), MONITORS)))
+            longer = f"val_{self.monitor}"
+            meant = longer if longer in MONITORS else str(self.monitor)
+            raise ConfigError(hint(message, nearest(meant, MONITORS)))
         if not _BATCH_NORM.fullmatch(str(self.batch_norm)):
             message = f"unknown batch_norm {self.batch_norm!r}"
             raise ConfigError(hint(message, "sync, local, or groups:4 for 4 processes together"))
