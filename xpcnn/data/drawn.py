@@ -59,8 +59,12 @@ def picture(sample: numpy.ndarray, low: float, high: float) -> numpy.ndarray:
 def value_range(samples: Images) -> tuple[float, float]:
     """Return the values to draw black and white: the lowest and the highest of all samples.
 
-    Of samples on disk, of some of them.
+    Of samples on disk, of some of them. Of colour pictures of 8 bits 0 and 255: colours stay.
+
+    samples: (n, c, h, w), or one of them, (c, h, w).
     """
+    if samples.dtype == numpy.uint8 and samples.shape[-3] == 3:
+        return 0.0, 255.0
     if isinstance(samples, Stored):
         samples = some_of(samples, len(samples))
     return float(samples.min()), float(samples.max())

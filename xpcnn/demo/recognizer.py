@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from xpcnn.data.drawn import value_range
 from xpcnn.data.picture_files import InMemory, require_pillow
 from xpcnn.data.pictures import check_reading, read_picture
 from xpcnn.data.reading import Drawn
@@ -121,13 +122,13 @@ class Recognizer:
 def _png(image: np.ndarray) -> str:
     """Return an image (c, h, w) as the data URI of a PNG file.
 
-    Its least value is black, its greatest white. Images of 1 or 3 channels are shown as they are,
-    others by the mean of their channels.
+    Its least value is black, its greatest white; colour pictures of 8 bits keep their colours.
+    Images of 1 or 3 channels are shown as they are, others by the mean of their channels.
     """
     from PIL import Image
 
     x = image if len(image) in (1, 3) else image.mean(axis=0, keepdims=True)
-    low, high = float(x.min()), float(x.max())
+    low, high = value_range(x)
     levels = (x - low) * (255.0 / (high - low) if high > low else 0.0)
     pixels = levels.round().astype(np.uint8).transpose(1, 2, 0)  # (h, w, c)
     file = BytesIO()
