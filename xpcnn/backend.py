@@ -133,7 +133,7 @@ class Backend:
         self.uploads_ahead = hasattr(library, "uploaded")
         self.uploaded: Callable[[Iterable[numpy.ndarray]], Iterator[Array]]
         self.uploaded = getattr(library, "uploaded", partial(map, library.from_host))
-        self.half_precision = _half_precision(library)
+        self.half_precision: tuple[str, ...] = getattr(library, "half_precision", ())
         self._library = library
         self._uniform = getattr(library, "uniform", None) if has_kernels else None
 
@@ -251,13 +251,7 @@ def dtypes(name: str) -> tuple[str, ...]:
     Raises:
         BackendError: there is no backend of that name.
     """
-    return (*ON_ALL, *_half_precision(_module(name).open_library))
-
-
-def _half_precision(library: Any) -> tuple[str, ...]:
-    """Return the dtypes of half precision that an `ArrayLibrary`, or its class, names."""
-    found: tuple[str, ...] = getattr(library, "half_precision", ())
-    return found
+    return (*ON_ALL, *getattr(_module(name).open_library, "half_precision", ()))
 
 
 def load(name: str = "numpy", device: str | int | None = None) -> Backend:

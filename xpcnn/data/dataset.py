@@ -15,17 +15,16 @@ import numpy as np
 from xpcnn.argument_advice import advised, no_attribute
 from xpcnn.data.class_selection import check_limits, class_indices, selected
 from xpcnn.data.drawn import sample_figure
-from xpcnn.data.images import channel_statistics, check_images
+from xpcnn.data.images import as_kept, channel_statistics, check_images
 from xpcnn.data.labels import (
     MOST_CLASSES,
     as_indices,
     as_names,
     as_targets,
     check_range,
-    check_unmasked,
 )
 from xpcnn.data.reading import Reading
-from xpcnn.data.stored import Images, Mapped, Stored, is_mapped, part_of
+from xpcnn.data.stored import Images, Stored, part_of
 from xpcnn.errors import ConfigError, DataError, LabelError, counted, hint
 from xpcnn.options import check_count
 from xpcnn.text_table import Table
@@ -66,7 +65,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         where = f"data set {self.name!r}"
-        images = _kept(self.images, where)
+        images = as_kept(self.images, where)
         check_images(images, where)
         object.__setattr__(self, "images", images)
         if self.task == "classification":
@@ -109,7 +108,7 @@ class Dataset:
             DataError, LabelError, ShapeError, DTypeError: what is wrong, and the likely fix.
         """
         where = f"data set {name!r}"
-        images = _kept(images, where)
+        images = as_kept(images, where)
         check_images(images, where)
         classes = None if classes is None else as_names(classes, where)
         if task != "classification":
@@ -291,14 +290,6 @@ class Dataset:
 
 
 advised(Dataset)
-
-
-def _kept(images: Any, where: str) -> Any:
-    """Return images as a data set keeps them: of a memory map, what reads it by index."""
-    check_unmasked(images, where, "images")
-    if not isinstance(images, np.ndarray):
-        return images
-    return Mapped(images) if images.ndim == 4 and is_mapped(images) else np.asarray(images)
 
 
 def _same(a: object, b: object) -> bool:

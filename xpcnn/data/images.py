@@ -6,10 +6,12 @@ NaN. Every error begins with `where`, the data set the images belong to.
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from xpcnn.data.stored import Images, Stored, chunks
+from xpcnn.data.labels import check_unmasked
+from xpcnn.data.stored import Images, Mapped, Stored, chunks, is_mapped
 from xpcnn.errors import DataError, DTypeError, ShapeError, hint, kind
 from xpcnn.types import Shape
 
@@ -18,6 +20,14 @@ Part = tuple[Images, np.ndarray]  # images and labels
 FIRST = 5  # offenders named in a message
 
 _CHUNK = 1 << 17  # float64 values held at a time: 1 MiB, which stays in a core's cache
+
+
+def as_kept(images: Any, where: str) -> Any:
+    """Return images as a data set keeps them: of a memory map, what reads it by index."""
+    check_unmasked(images, where, "images")
+    if not isinstance(images, np.ndarray):
+        return images
+    return Mapped(images) if images.ndim == 4 and is_mapped(images) else np.asarray(images)
 
 
 def check_images(images: Images, where: str) -> None:
