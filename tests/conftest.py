@@ -62,6 +62,7 @@ def pytest_collection() -> Iterator[None]:
         with suppress(ImportError):  # when it is imported, it asks what refers to an object
             import hypothesis  # noqa: F401
         gc.freeze()
+        gc.set_threshold(20_000)  # in place of 700: tests make few circles
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

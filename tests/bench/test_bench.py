@@ -20,7 +20,6 @@ from xpcnn.benchmark import (
     Runner,
     opened,
     pytorch_peer,
-    start_times,
 )
 from xpcnn.benchmark.growth import Form, Row, exponent, page, remark
 from xpcnn.benchmark.process import STEPS, peak_memory, python, search_path
@@ -245,9 +244,3 @@ def test_beside_pytorch() -> None:
     assert result["torch_form"] in ("contiguous_format", "channels_last")
     assert 0 < result["ratio_low"] <= result["ratio_high"]
     assert result["torch_peak_mb"] > 100
-
-
-def test_seconds_of_a_start() -> None:
-    found = start_times(None, repeats=1)
-    assert list(found) == ["xpcnn_first_step", "xpcnn_train_digits"]
-    assert min(found.values()) > 0

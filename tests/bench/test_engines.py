@@ -4,8 +4,6 @@ import pytest
 
 from tests.bench import engine_sides
 from tests.bench.engine_sides import compare
-from tests.bench.engines import HEAD, rows
-from xpcnn.benchmark.timing import Effort
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -21,10 +19,3 @@ def test_a_network_that_differs_is_not_timed(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(engine_sides.Runtime, "scores", lambda self: 1.001 * honest(self))
     with pytest.raises(AssertionError, match="xor: a score is off by"):
         compare("xor", 3)
-
-
-def test_a_row() -> None:
-    (row,) = rows(["xor"], [8], Effort(0, 1, 0))
-    assert len(row) == len(HEAD)
-    assert row[:2] == ("`xor`", "8")
-    assert all(float(cell.split()[0]) > 0 for cell in row[2:])

@@ -65,7 +65,11 @@ CASES += [(name, [IMAGES[:3] if name in FEW else IMAGES], {}) for name in ACTIVA
 CASES += [("gelu", [IMAGES], {"approximate": "tanh"})]
 
 
-with_kernels = pytest.mark.parametrize("lib", ["numpy", "numpy-plain", "cupy"], indirect=True)
+KERNELS = [
+    *(("numpy", "float64"), ("numpy", "float32"), ("cupy", "float64"), ("cupy", "float32")),
+    ("numpy-plain", "float32"),  # in float64, NumPy has no others than these
+]
+with_kernels = pytest.mark.parametrize(("lib", "dtype"), KERNELS, indirect=["lib"])
 
 
 @cache
@@ -89,7 +93,6 @@ def expected(case: int, dtype: str) -> tuple[Any, tuple[Any, ...]]:
 
 @with_kernels
 @pytest.mark.parametrize("in_session", [False, True], ids=["", "threads"])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("case", range(len(CASES)), ids=[f"{op} {o}" for op, _, o in CASES])
 def test_the_numbers_of_the_references(
     lib: Lib, case: int, dtype: str, in_session: bool, monkeypatch: pytest.MonkeyPatch
