@@ -58,7 +58,7 @@ def test_the_plot() -> None:
     assert lines[8] == "         |   *"
     assert lines[11] == "       0 |    *"
     assert lines[12] == "         +---^--"
-    assert lines[13].split() == ["1e-04", "1e+00"]
+    assert lines[13].split() == ["0.0001", "1"]
     assert lines[14:] == ["suggestion: 0.01"]
     assert search._repr_html_() == f'<pre style="white-space:pre-wrap">{search}</pre>'  # notebooks
     assert str(LrSearch((), ())).splitlines()[-1] == "no learning rate made the loss fall"

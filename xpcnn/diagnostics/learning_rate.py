@@ -155,5 +155,5 @@ def _plot(rates: Sequence[float], losses: Sequence[float], mark: float | None) -
         lines.append(f"{label} | {line}".rstrip())
     column = -1 if mark is None else sum(rate < mark for rate in rates) * columns // len(rates)
     lines.append(" " * 9 + "+-" + "".join("^" if i == column else "-" for i in range(columns)))
-    ends = f"{rates[0]:.0e} ".ljust(columns - 5) + f"{rates[-1]:.0e}"
-    return "\n".join([*lines, " " * 11 + ends])
+    first, last = f"{rates[0]:.1g} ", f"{rates[-1]:.1g}"
+    return "\n".join([*lines, " " * 11 + first + last.rjust(columns - len(first))])

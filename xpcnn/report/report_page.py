@@ -148,5 +148,5 @@ def _numbers(run: Run) -> list[tuple[str, str]]:
         ("test loss", number(run.test.get("loss"))),
         ("parameters", f"{run.model.summary().parameters:,}"),
         ("epochs", str(len(run))),
-        ("training", f"{run.seconds:.1f} s"),
+        ("training", run.duration),
     ]

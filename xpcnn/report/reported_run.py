@@ -39,6 +39,14 @@ class Run:
         return float(sum(x or 0.0 for x in self["seconds"]))
 
     @property
+    def duration(self) -> str:
+        """The time of all epochs in words: "59.5 s", "35 min", "2.5 h"."""
+        seconds = self.seconds
+        if seconds < 120:
+            return f"{seconds:.1f} s"
+        return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+    @property
     def data(self) -> str:
         """The name of the data set that the model was trained on."""
         return str(self.record.provenance.get("data", "unknown data"))

@@ -58,7 +58,7 @@ def epoch_times(run: Run) -> str | None:
         return None
     speeds = [x for x in run["images_per_second"] if x is not None]
     speed = f", {statistics.median(speeds):,.0f} images/s in the median epoch" if speeds else ""
-    return f"Training took {run.seconds:.1f} s for {counted(len(run), 'epoch')}{speed}."
+    return f"Training took {run.duration} for {counted(len(run), 'epoch')}{speed}."
 
 
 def run_parts(run: Run) -> list[dict[str, str]]:
