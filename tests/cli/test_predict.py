@@ -79,6 +79,7 @@ def test_answers_in_a_csv_file(cli: Cli, trained: Path) -> None:
     expected = answer(cli, "predict", trained, *paths, blank)["predictions"]
     ran = cli("predict", trained, *paths, blank, "--csv", "out.csv")
     assert ran == (0, "wrote 3 answers to out.csv\n", "")
+    assert cli("predict", trained, blank, "--csv", "1.csv").out == "wrote 1 answer to 1.csv\n"
     with Path("out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["image", "class", "probability", "framed", "inverted", "blank"]

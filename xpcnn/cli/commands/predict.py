@@ -173,7 +173,7 @@ def command(
     elif to_stdout:
         answer(found.as_csv(probabilities).removesuffix("\n"))
     elif target is not None:
-        answer(f"wrote {len(found.names):,} answers to {csv_path}")
+        answer(f"wrote {counted(len(found.names), 'answer')} to {csv_path}")
     elif found.names:
         answer("\n".join(found.as_lines(probabilities)))
     if any(failure.named for failure in failures) or not found.names:
