@@ -78,6 +78,7 @@ from tests.cli.conftest import Cli
             ["train", "--dataset", "a.csv", "--image-size", "16x16"],
             "--image-size 16x16: expected a height and a width such as 28,28",
         ),
+        (["resume", "run", "--max-steps", "x"], "'x' is neither a whole number nor none"),
         (["train", "--image-size", "64"], "a height and a width such as 64,64"),
         (["train", "--loss", "ce"], "--loss ce is none of cross-entropy, bce, "),
         (["summary", "small", "--batch-size", "0"], "0 is not in the range x>=1"),
@@ -89,6 +90,7 @@ def test_wrong_usage(cli: Cli, arguments: list[str], message: str) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
     assert ran.err.startswith("Usage: xpcnn ")
+    assert "resume RUN train" not in ran.err  # the command that `resume` calls
 
 
 def test_a_folder_with_a_space_in_its_name(cli: Cli) -> None:

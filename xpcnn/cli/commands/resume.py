@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from xpcnn.cli.flag_parsing import whole_or_none
 from xpcnn.cli.options import Option, engine_option, processes_option
 
 
@@ -20,6 +21,7 @@ from xpcnn.cli.options import Option, engine_option, processes_option
 )
 @click.option(
     "--max-steps",
+    type=whole_or_none,
     metavar="NUMBER|none",
     help="New limit on the updates of the whole run, or none: continues a run that it has ended.",
 )
@@ -33,7 +35,7 @@ def command(
     context: click.Context,
     run: str,
     epochs: int | None,
-    max_steps: str | None,
+    max_steps: int | str | None,
     max_seconds: float | None,
     processes: int | None,
     engine: str | None,
@@ -73,7 +75,7 @@ def command(
     if max_seconds is not None:
         given += ["--max-seconds", str(max_seconds)]
     if max_steps is not None:
-        given += ["--max-steps", max_steps]
+        given += ["--max-steps", str(max_steps)]
     if engine is not None:
         given += ["--engine", engine]
     if quiet:
@@ -95,7 +97,7 @@ def command(
 def _is_done(
     folder: Path,
     epochs: int | None,
-    max_steps: str | None,
+    max_steps: int | str | None,
     max_seconds: float | None,
     quiet: bool,
     as_json: bool,
