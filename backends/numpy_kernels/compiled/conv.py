@@ -21,7 +21,7 @@ import numpy as np
 from ...geometry import pair
 from ...types import Wants
 from .. import conv
-from ..layout import Array, batch_last, checked_dy, logical
+from ..layout import Array, batch_last, logical
 from ..patches import Patches
 from ..recording import contiguous, summed
 from ..threads import sharing
@@ -56,7 +56,7 @@ def conv2d(
     y = logical(convolved(image, w, b, patches, NO_RELU))
 
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
-        return gradients(image, w, b, batch_last(checked_dy(dy, y)), patches, wants)
+        return gradients(image, w, b, batch_last(dy), patches, wants)
 
     return y, pullback
 
@@ -110,13 +110,15 @@ def conv_relu_pool(
         else:
             direct.convolved(image, w, b, patches, y, pool=(ph, pw), winner=winner)
 
+    kept = y if winner is None else winner
+
     def pullback(dy: Array, wants: Wants = None) -> Gradients:
-        dy = batch_last(checked_dy(dy, logical(y)))
-        if winner is None:
-            dconv = relu_gradient(dy, y, limit, channels=len(y))
-        else:
+        dy = batch_last(dy)
+        if is_pooled:
             windows = windows_of(patches.out, (ph, pw), None, 0, 1, False)
-            dconv = max_pool_gradient(dy, winner, *windows)
+            dconv = max_pool_gradient(dy, kept, *windows)
+        else:
+            dconv = relu_gradient(dy, kept, limit, channels=len(dy))
         return gradients(image, w, b, dconv, patches, wants)
 
     return logical(y), pullback

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..elementwise import laid_out_as
-from ..layout import Array, checked_dy
+from ..layout import Array
 from ..recording import contiguous
 from ..threads import sharing
 from .shared_library import LONG, Call, serves
@@ -46,7 +46,7 @@ def softmax_cross_entropy(
         if wants is not None and not wants[0]:
             return None, None, None
         dlogits = np.empty_like(p)
-        arrays = p, np.asarray(checked_dy(dy, loss)), None, labels, dlogits, None, None
+        arrays = p, np.asarray(dy, loss.dtype), None, labels, dlogits, None, None
         CROSS_ENTROPY_GRADIENT(*arrays, *sizes)
         return dlogits.T, None, None
 
@@ -71,7 +71,7 @@ def bce_with_logits(
         dy: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None, None, None]:
         want_dlogits, want_dtargets = (wants or (True, True))[:2]
-        dy, dlogits = np.asarray(checked_dy(dy, loss)), None
+        dy, dlogits = np.asarray(dy, loss.dtype), None
         if want_dlogits:
             dlogits = np.empty_like(x)
             BINARY(x, dy, targets, None, dlogits, None, None, *sizes)

@@ -9,7 +9,7 @@ import numpy as np
 from ...geometry import pair
 from ...types import Pair
 from .. import norm
-from ..layout import Array, batch_last, checked_dy, logical
+from ..layout import Array, batch_last, logical
 from ..threads import sharing
 from .pointwise import NO_RELU, cap_of
 from .shared_library import Call, serves, vector
@@ -62,7 +62,7 @@ def batch_norm_inference(
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> Any:
         _, back = norm.batch_norm_inference(x, gamma, beta, mean, var, eps=eps)
-        return back(checked_dy(dy, x), wants)
+        return back(dy, wants)
 
     return logical(y), pullback
 
@@ -72,7 +72,7 @@ def _of_features(kernel: Callable[..., Any], x: Array, *vectors: Array | None) -
     result, back = kernel(x[:, :, None, None], *vectors)
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> Any:
-        dx, *rest = back(checked_dy(dy, x)[:, :, None, None], wants)
+        dx, *rest = back(dy[:, :, None, None], wants)
         return (None if dx is None else dx[:, :, 0, 0]), *rest
 
     if isinstance(result, tuple):
@@ -139,14 +139,14 @@ def _normalised(
     _, threads = sharing(c, PASSES * x.size)
     numbers = (eps, cap, c, h, w, n, ph, pw, OF_BATCH, threads)
     BATCH_NORM(image, gamma, beta, added, None, None, y, mean, var, winner, *NONE, *numbers)
-    kept = None if winner is None and added is None else y
+    is_added = added is not None  # the pullback keeps no array of it
+    kept = y if winner is not None or is_added else None
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None, ...]:
         want_dx, want_dgamma, want_dbeta, *want_dadded = wants or (True, True, True, True)
         dx = np.empty_like(image) if want_dx or winner is not None else None
-        dz = None if added is None else np.empty_like(image)
+        dz = np.empty_like(image) if is_added else None
         sums, sums_xhat = np.empty(c, x.dtype), np.empty(c, x.dtype)
-        dy = checked_dy(dy, x if kept is None else logical(kept))  # y itself need not be kept
         given = image, gamma, beta, None, batch_last(dy), kept
         BATCH_NORM_GRADIENT(*given, dx, mean, var, winner, dz, sums, sums_xhat, *numbers)
         return (

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..layout import Array, batch_last, checked_dy, logical
+from ..layout import Array, batch_last, logical
 from ..threads import sharing
 from .pointwise import PASS
 from .resize import mixed
@@ -44,7 +44,7 @@ def max_pool2d(
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
-        dy = batch_last(checked_dy(dy, logical(y)))
+        dy = batch_last(dy)
         return (logical(max_pool_gradient(dy, winner, down, across)),)
 
     return logical(y), pullback
@@ -88,7 +88,7 @@ def avg_pool2d(
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
-        dy = batch_last(checked_dy(dy, logical(y)))
+        dy = batch_last(dy)
         one = share or common_share(down, across, count_include_pad)  # rounded once
         rows = shares(down, count_include_pad, None if one is None else 1.0)
         return (logical(mixed(dy, rows, shares(across, count_include_pad, one))),)
@@ -104,7 +104,7 @@ def global_avg_pool2d(x: Array) -> Any:
     y, back = result
 
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
-        (dx,) = back(checked_dy(dy, y[:, :, 0, 0])[:, :, None, None], wants)
+        (dx,) = back(dy[:, :, None, None], wants)
         return (dx,)
 
     return y[:, :, 0, 0], pullback

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...geometry import pair
-from ..layout import Array, batch_last, checked_dy, logical
+from ..layout import Array, batch_last, logical
 from ..threads import sharing
 from .pointwise import PASS
 from .shared_library import LONG, Call, serves
@@ -46,8 +46,7 @@ def _resized(x: Array, size: tuple[int, int], way: str) -> Any:
     def pullback(dy: Array, wants: Sequence[bool] | None = None) -> tuple[Array | None]:
         if wants is not None and not wants[0]:
             return (None,)
-        dy = batch_last(checked_dy(dy, logical(y)))
-        return (logical(mixed(dy, down[1], across[1])),)
+        return (logical(mixed(batch_last(dy), down[1], across[1])),)
 
     return logical(y), pullback
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..layout import Array, batch_last, checked_dy, logical
+from ..layout import Array, batch_last, logical
 from ..recording import contiguous, summed
 from ..threads import sharing
 from .norm import PASSES
@@ -68,7 +68,7 @@ def _normalised(
         dy: Array, wants: Sequence[bool] | None = None
     ) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dgamma, want_dbeta = wants or (True, True, True)
-        dy = batch_last(checked_dy(dy, x))
+        dy = batch_last(dy)
         pieces, threads = sharing(len(sums), PASSES * x.size)
         dx, parts = np.empty_like(image), np.empty((pieces, 2, weights), x.dtype)
         arrays = (image, dy, scales, None, dx, mean, scale, parts, sums)

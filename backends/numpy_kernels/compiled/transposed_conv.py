@@ -4,7 +4,7 @@ from typing import Any
 
 from ...geometry import pair, sides
 from ...types import Wants
-from ..layout import Array, batch_last, checked_dy, logical
+from ..layout import Array, batch_last, logical
 from ..patches import Patches
 from .conv import convolved, filter_gradients, image_gradient
 from .pointwise import NO_RELU
@@ -33,7 +33,7 @@ def conv_transpose2d(
 
     def pullback(dy: Array, wants: Wants = None) -> tuple[Array | None, Array | None, Array | None]:
         want_dx, want_dw, want_db = wants or (True, True, True)
-        dy = batch_last(checked_dy(dy, logical(y)))
+        dy = batch_last(dy)
         dx = logical(convolved(dy, w, None, patches, NO_RELU)) if want_dx else None
         dw = filter_gradients(dy, w, image, patches, want_db=False)[0] if want_dw else None
         db = dy.sum(axis=(1, 2, 3)) if want_db and b is not None else None
