@@ -53,6 +53,7 @@ def replaced(
     for path, value in given.items():
         if path not in known:
             raise ConfigError(hint(f"there is no weight {path!r}", nearest(str(path), known)))
+        check_unmasked(value, path, "weights")  # the host's copy has no mask
         x = backend.to_host(value) if isinstance(value, backend.array_type) else value
         new[path] = backend.from_host(_checked(path, x, tuple(known[path].shape), dtype))
     return unflatten_like(params, new), unflatten_like(buffers, new)
@@ -63,7 +64,6 @@ def _checked(path: str, value: Any, shape: tuple[int, ...], dtype: str) -> numpy
     if not isinstance(value, numpy.ndarray):
         message = f"{path} is a {kind(value)}, expected an array"
         raise DTypeError(hint(message, "numpy.asarray(...), or an array of the model's backend"))
-    check_unmasked(value, path, "weights")
     if value.dtype.kind not in "fiu":
         message = f"{path} has dtype {value.dtype}, expected real numbers"
         raise DTypeError(hint(message, "array.astype(numpy.float32)"))
