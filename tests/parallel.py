@@ -9,7 +9,7 @@ from pathlib import PurePath
 from xdist.scheduler import LoadScopeScheduling
 
 ONE_BY_ONE = (
-    "tests/bench/test_bench.py",
+    "tests/long/test_bench.py",
     "tests/cli/test_interrupt.py",
     "tests/compiled/test_compilers.py",
     "tests/compiled/test_library.py",

@@ -10,10 +10,10 @@ import pytest
 
 from tests import fake_cupy
 from tests.cuda_on_host import arrays
+from tests.cupy_on_host.test_cuda_launches import LAUNCHES
 from tests.fake_cupy import cupy_on_host, raising
 from tests.gpu.networks import model_of
 from tests.gpu.sides import Ours, batches_of
-from tests.test_cuda_launches import LAUNCHES
 from xpcnn import backend
 from xpcnn.backend import direct
 from xpcnn.data import augment

@@ -19,7 +19,7 @@ import pytest
 
 from tests.cuda_on_host.cudnn import Library
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 numbers: Any = import_module("xpcnn.backends.cupy_kernels.cudnn_numbers")
 cudnn: Any = import_module("xpcnn.backends.cupy_kernels.cudnn")
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy
 import pytest
 
+from tests.cupy_on_host.test_gpu_check import options
 from tests.gpu import bits, files, memory, suite, training
 from tests.gpu.networks import images, model_of, presets, with_leaves
 from tests.gpu.section import ROOT
 from tests.gpu.steady import unsteady
 from tests.gpu.suite import Ended, differences
-from tests.test_gpu_check import options
 from xpcnn import backend, layers, random
 from xpcnn.backend import Backend
 from xpcnn.layers import Context, Layer

@@ -9,7 +9,7 @@ import pytest
 
 from xpcnn import random
 
-SOURCE = Path(__file__).parents[1] / "backends" / "kernels" / "philox.cu"
+SOURCE = Path(__file__).parents[2] / "backends" / "kernels" / "philox.cu"
 THREADS = 256  # any number would do: the host loop below stands for the launch
 
 HOST_MAIN = """

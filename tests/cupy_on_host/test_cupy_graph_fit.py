@@ -9,8 +9,8 @@ import pytest
 
 from tests import fake_cupy
 from tests.cuda_on_host import arrays
+from tests.cupy_on_host.test_cupy_graph import graph, graphs
 from tests.gpu.networks import images
-from tests.test_cupy_graph import graph, graphs
 from xpcnn import backend
 from xpcnn.backend import direct
 from xpcnn.data.augment import AlternatingFlip, Mixup, Noise, Shift

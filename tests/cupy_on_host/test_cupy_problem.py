@@ -16,7 +16,7 @@ import pytest
 from tests.fake_cupy import CompileError, CudaError, cause, fake_cupy, raising
 from xpcnn import backend
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_not_on_macos(install_cupy: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
