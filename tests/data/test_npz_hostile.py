@@ -118,7 +118,8 @@ def test_a_directory_that_lies_is_held_against_the_length_of_the_file(tmp_path: 
     entry = content.index(b"PK\x01\x02")
     content[entry + 20 : entry + 28] = struct.pack("<II", 2_000_000_999, 2_000_000_999)
     path.write_bytes(content)
-    with pytest.raises(DataError, match="2000000000 bytes: more than it can hold"):
+    by_zipfile = "Overlapped entries"  # what zipfile itself says, in the latest versions of Python
+    with pytest.raises(DataError, match=f"2000000000 bytes: more than it can hold|{by_zipfile}"):
         npz.read(path)
 
 
